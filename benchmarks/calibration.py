@@ -13,6 +13,7 @@ domains       p ≤ 0.05 where the length of documents is tied to their domain
 localizers    p ≤ 0.05 and any q ≤ 0.05 over networks of nothing
 connectome    95 % intervals of a correlation over documents
 stability     Iq of noise: no evidence by itself
+names         names after a domain that hold on other documents, of networks of nothing
 """
 
 import argparse
@@ -32,6 +33,7 @@ from scipy import stats
 
 from fnprune_core.atlas import connectome, decoding, thresholds
 from fnprune_core.atlas.chance.calibration import calibrate
+from fnprune_core.atlas.chance.names import domain_names
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.decomposition.group_ica import GroupICA
 from fnprune_core.evaluation.results import Perplexity, Protocol, paired_difference
@@ -436,6 +438,26 @@ def connectome_intervals(rng: np.random.Generator, *, short: bool) -> Iterator[R
     yield share("24 documents: interval of a correlation", held, n_times, least=0.91, most=0.97)
 
 
+def names(rng: np.random.Generator, *, short: bool) -> Iterator[Row]:
+    """Yield how many networks of nothing have a name after a domain that holds on other documents.
+
+    Documents differ in energy by e^0.5, whatever their domain.
+    """
+    n_times, k, length = (2 if short else 10), 60, 60
+    for n_domains, per_domain in ((2, 3), (2, 8), (3, 3), (5, 3), (5, 8)):
+        named, hold = 0, 0
+        document = np.arange(n_domains * per_domain).repeat(length)
+        for _ in range(n_times):
+            own = np.exp(0.5 * rng.standard_normal((k, n_domains * per_domain)))[:, document]
+            atlas = _atlas(own * _slow(rng, (k, len(document))), document, n_domains)
+            found = [name for name in domain_names(atlas) if name is not None]
+            named += len(found)
+            hold += sum(name.holds for name in found)
+        what = f"{n_domains} domains of {per_domain} documents"
+        yield share(f"{what}: named after one", named, n_times * k)
+        yield share(f"{what}: the name holds", hold, n_times * k, most=0.05)
+
+
 # Localizers, stability -------------------------------------------------------------------------
 def localizers(rng: np.random.Generator, *, short: bool) -> Iterator[Row]:
     """Yield findings of a ready localizer among networks that follow no condition."""
@@ -476,6 +498,7 @@ SIMULATIONS: dict[str, tuple[Callable[..., Iterator[Row]], ...]] = {
     "connectome": (connectome_intervals,),
     "stability": (stability,),
     "members": (members,),
+    "names": (names,),
 }
 
 

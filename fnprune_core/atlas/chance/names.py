@@ -1,6 +1,7 @@
 """Names after a domain, and how each fares on documents that it was not given from.
 
-A network is named after a domain that holds over half of its energy per token. One long or odd
+A network is named after a domain that holds over half of its energy per token; over more where
+there are fewer than five domains, for with two of them one always has half. One long or odd
 document can bring that about: then other documents of the domain do not show it.
 """
 
@@ -13,15 +14,18 @@ from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.recording.sessions import document_codes
 
 HALF = 0.5
+#: How many times the energy per token of the other domains, on average, the named one has at least.
+_TIMES = 4
 #: Share of the splits in which a name must hold on the other documents.
 MOST_SPLITS = 0.9
-LEAST_DOCUMENTS = 2
+#: Documents of a domain without which its names cannot be tried.
+LEAST_DOCUMENTS = 3
 _N_SPLITS = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DomainName:
-    """A network's domain, where one holds over half of its energy per token.
+    """A network's domain, where one holds enough of its energy per token (`least_share`).
 
     Parameters
     ----------
@@ -30,11 +34,11 @@ class DomainName:
         Of the network's energy, over all documents.
     held_out : float
         The same over documents that the name was not given from: the median over splits of the
-        documents; NaN where the domain has a single document.
+        documents; NaN where the domain has under 3 documents.
     lowest : float
         Below it are one in ten splits.
     holds : bool
-        Whether it is over half in nine of ten splits.
+        Whether it is enough in nine of ten splits.
     n_documents : int
         Of the domain.
     """
@@ -50,8 +54,8 @@ class DomainName:
         """Return how the name fares, in words."""
         if self.n_documents < LEAST_DOCUMENTS:
             return (
-                f"{self.domain} holds {100 * self.share:.0f} % of its energy; that is one "
-                "document, so the name cannot be tried on others"
+                f"{self.domain} holds {100 * self.share:.0f} % of its energy; it has "
+                f"{self._documents()}, so the name cannot be tried on others"
             )
         text = (
             f"{self.domain} holds {100 * self.share:.0f} % of its energy, "
@@ -63,10 +67,13 @@ class DomainName:
             f"{text}, and down to {100 * self.lowest:.0f} %: the name does not hold on all of them"
         )
 
+    def _documents(self) -> str:
+        return "one document" if self.n_documents == 1 else f"{self.n_documents} documents"
+
     def text(self) -> str:
         """Return the held-out share for a table, with a mark where the name fails."""
         if self.n_documents < LEAST_DOCUMENTS:
-            return "one document"
+            return self._documents()
         return (
             f"{100 * self.held_out:.0f} %"
             if self.holds
@@ -74,10 +81,19 @@ class DomainName:
         )
 
 
+def least_share(n_domains: int) -> float:
+    """Return the share of its energy per token that a domain must hold to name a network.
+
+    Over half, and at least four times the other domains' mean: 80 % with two domains, 67 % with
+    three, 57 % with four.
+    """
+    return max(HALF, _TIMES / (_TIMES + n_domains - 1))
+
+
 def domain_names(
     atlas: NetworkAtlas, *, n_splits: int = _N_SPLITS, seed: int = 0
 ) -> tuple[DomainName | None, ...]:
-    """Return the domain of each network, tried on other documents; None where none holds half.
+    """Return the domain of each network, tried on other documents; None where none holds enough.
 
     The documents of each domain are split in two halves, 50 times. Wherever one half names the
     network after its domain, the share in the other half counts. Parts of one text are one
@@ -86,6 +102,7 @@ def domain_names(
     energy, n_tokens, domain = _documents(atlas)
     shares = atlas.domain_share()
     n_domains = shares.shape[1]
+    least = least_share(n_domains)
     top = shares.argmax(axis=1)
     rng = np.random.default_rng(seed)
     tried: list[list[float]] = [[] for _ in top]
@@ -98,18 +115,20 @@ def domain_names(
         ]  # fmt: skip
         for naming, other in (by_half, by_half[::-1]):
             for k, d in enumerate(top):
-                if naming[k, d] > HALF and np.isfinite(other[k, d]):
+                if naming[k, d] > least and np.isfinite(other[k, d]):
                     tried[k].append(float(other[k, d]))
     counts = np.bincount(domain, minlength=n_domains)
     return tuple(
-        _name(atlas.domain_names[d], float(shares[k, d]), tried[k], int(counts[d]))
-        if shares[k, d] > HALF and n_domains > 1
+        _name(atlas.domain_names[d], float(shares[k, d]), tried[k], int(counts[d]), least)
+        if shares[k, d] > least and n_domains > 1
         else None
         for k, d in enumerate(top)
     )
 
 
-def _name(domain: str, share: float, tried: list[float], n_documents: int) -> DomainName:
+def _name(
+    domain: str, share: float, tried: list[float], n_documents: int, least: float
+) -> DomainName:
     can_try = n_documents >= LEAST_DOCUMENTS and len(tried) > 0
     values = np.array(tried if can_try else [np.nan])
     return DomainName(
@@ -117,7 +136,7 @@ def _name(domain: str, share: float, tried: list[float], n_documents: int) -> Do
         share=share,
         held_out=float(np.median(values)),
         lowest=float(np.quantile(values, 0.1)),
-        holds=can_try and bool((values > HALF).mean() >= MOST_SPLITS),
+        holds=can_try and bool((values > least).mean() >= MOST_SPLITS),
         n_documents=n_documents,
     )
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from toy_atlas import atlas_of
 
-from fnprune_core.atlas.chance.names import domain_names
+from fnprune_core.atlas.chance.names import domain_names, least_share
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 N_DOCUMENTS, N_TOKENS = 16, 30
@@ -34,7 +34,7 @@ def atlas_with(energy, *, documents=None) -> NetworkAtlas:
 def test_a_name_holds_where_all_documents_show_it_and_not_where_one_does() -> None:
     energy = np.ones((3, N_DOCUMENTS))
     energy[0, ::2] = 9.0  # every document of a
-    energy[1, 0] = 60.0  # one document of a
+    energy[1, 0] = 120.0  # one document of a
     everywhere, one, none = domain_names(atlas_with(energy))
     assert everywhere.holds
     assert everywhere.held_out == pytest.approx(0.9, abs=0.03)
@@ -55,3 +55,22 @@ def test_parts_of_one_text_are_no_other_documents() -> None:
     (found,) = domain_names(atlas_with(energy, documents=parts))
     assert (found.n_documents, found.holds) == (1, False)
     assert "cannot be tried" in found.sentence()
+
+
+def test_few_names_of_nothing_hold_with_two_domains() -> None:
+    """Over half was the bar: with two domains every network of nothing was named, 22 % held."""
+    rng = np.random.default_rng(1)
+    found = domain_names(atlas_with(np.exp(0.7 * rng.standard_normal((100, N_DOCUMENTS)))))
+    assert sum(name is not None for name in found) < 40
+    assert sum(name is not None and name.holds for name in found) <= 5
+
+
+def test_the_bar_follows_the_number_of_domains() -> None:
+    assert [round(least_share(n), 3) for n in (2, 3, 4, 5, 6, 20)] == [
+        0.8,
+        0.667,
+        0.571,
+        0.5,
+        0.5,
+        0.5,
+    ]
