@@ -14,7 +14,6 @@ import argparse
 import asyncio
 import json
 import os
-import secrets
 import shutil
 import socket
 import subprocess
@@ -31,7 +30,7 @@ from typing import Any
 
 import numpy as np
 import psutil
-from visits import COOKIE, Visit, component_data, cookies_of, visiting
+from visits import Visit, component_data, cookies_of, visiting
 
 from app.shell import view_state
 from fnprune_core.example.ids import find_example
@@ -193,7 +192,6 @@ async def _one(
     n_tabs = 0
     while loop.time() < end:
         cookies = await asyncio.to_thread(cookies_of, url, token=setting.token)
-        cookies.setdefault(COOKIE, secrets.token_hex(16))
         leaves = end
         if setting.stay and number:
             leaves = min(end, loop.time() + 60 * setting.stay * float(draw.uniform(0.5, 1.5)))
@@ -225,7 +223,6 @@ def resident_bytes(pid: int) -> int:
 async def _load(setting: argparse.Namespace, url: str, pid: int, query: str) -> dict[str, Any]:
     cold = Tally()
     cookies = await asyncio.to_thread(cookies_of, url, token=setting.token)
-    cookies.setdefault(COOKIE, secrets.token_hex(16))
     async with visiting(url, cookies=cookies) as visit:  # caches are filled by one who comes first
         for page in (*READ, "prune"):
             cold.add(page or "start", await visit.open(page, query))

@@ -23,9 +23,6 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from app.doors.guard import VISIT_COOKIE
-
-COOKIE = VISIT_COOKIE
 _WHOLE = (ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_WITH_COMPILE_ERROR)
 _PART = ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY
 # As Streamlit's page: a cached message is forgotten after runs without it.

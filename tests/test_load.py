@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from browsing import served
 from load import EVALUATE, TOGGLES, Person, Tally, memory, role_of, spread
-from visits import COOKIE, Visit, visiting
+from visits import Visit, cookies_of, visiting
 
 PATIENCE_S = 120.0
 
@@ -16,9 +16,10 @@ def person(visit: Visit, role: str) -> Person:
 
 
 async def _two_visits(url: str, query: str) -> None:
+    a, b = (await asyncio.to_thread(cookies_of, url) for _ in range(2))
     async with (
-        visiting(url, cookies={COOKIE: "a"}) as of_a,
-        visiting(url, cookies={COOKIE: "b"}) as of_b,
+        visiting(url, cookies=a) as of_a,
+        visiting(url, cookies=b) as of_b,
     ):
         for visit in (of_a, of_b):
             assert await visit.open("prune", query) > 0
@@ -40,7 +41,7 @@ async def _two_visits(url: str, query: str) -> None:
         b.check()
         assert b.tally.crossings == []
         assert b.tally.errors == []
-        async with visiting(url, cookies={COOKIE: "a"}) as new_tab:  # the owner's
+        async with visiting(url, cookies=a) as new_tab:  # the owner's
             await new_tab.open("prune", query)
             shown = new_tab.parameters()
             assert shown.get("job") == job or shown.get("plan")

@@ -72,6 +72,14 @@ def unknown_name(name: str) -> str:
     )
 
 
+def another_page() -> str:
+    """Return the page for what a page of another server asked for."""
+    return _page(
+        "fnprune gives this to its own pages only",
+        "<p>A page of another server asked for it. Open the workbench itself.</p>",
+    )
+
+
 def from_elsewhere(name: str) -> str:
     """Return the page for a request from another machine or a proxy at a server without token."""
     option = html.escape(quote(name, safe=".-:[]*")) or "NAME"

@@ -6,36 +6,29 @@ It checks host name, origin and token, and lets nothing else in: no session, no 
 import asyncio
 import hashlib
 import hmac
-import re
-import secrets
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from collections.abc import Mapping
+from urllib.parse import parse_qsl, urlencode
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from streamlit import config
 
-from app.doors import answers, here, people
-from app.doors.settings import DoorSettings, is_loopback
+from app.doors import answers, here, patience, people, visits
+from app.doors.requests import HOST, PARAMETER, Request, name_of, netloc, pass_cookie, read_request
+from app.doors.settings import DoorSettings
 
-VISIT_COOKIE = "fnprune_visit"
 #: What the guard tells the script of a visit, so that it knows it was let in by a guard.
 PASSED_HEADER = "x-fnprune-passed"
-#: Not `token`: that is the word that a view looks at.
-PARAMETER = "fnprune_token"
 _ENTER, _LOGIN = "/_fnprune/enter", "/_fnprune/login"
 _LOGIN_PATHS = ("/auth/login", "/auth/logout", "/oauth2callback")
 _HEALTH = "/_stcore/health"
-_FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
-_HOST = re.compile(r"[A-Za-z0-9.\-_:\[\]]+")
-_VISIT = re.compile(r"[0-9a-f]{32}")
-_MONTH_S, _YEAR_S = 30 * 86_400, 365 * 86_400
+_MONTH_S = 30 * 86_400
 _MAX_FORM_BYTES = 8192
-_WRONG_S = 0.5  # what a wrong token costs, so that guessing takes ages
+#: What a wrong token costs, however it comes, and how many are answered at once.
+_WRONG_S, _N_WRONG = 0.5, 20
+#: Pictures and files of pages: no link leads there, and pages elsewhere may not show them.
+_OWN_PATHS = ("/_fnprune/", "/app/static/", "/media/", "/static/", "/component/")
 #: Nothing is loaded from another server, whatever a text says; links are for people to follow.
 _POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob: data:; "
@@ -44,50 +37,6 @@ _POLICY = (
     "frame-src 'self' data: blob:; object-src 'none'; base-uri 'self'; form-action 'self'; "
     "frame-ancestors 'self'"
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What the guard reads of a request or a handshake."""
-
-    path: str
-    query: str
-    method: str
-    is_socket: bool
-    host: str
-    origin: str
-    cookies: Mapping[str, str]
-    headers: Headers
-    is_https: bool
-    is_local: bool
-
-    @property
-    def name(self) -> str:
-        """Host name that was asked for, without its port."""
-        return _name_of(self.host)
-
-    @property
-    def token(self) -> str | None:
-        """The token in the address; None where there is none."""
-        return dict(parse_qsl(self.query, keep_blank_values=True)).get(PARAMETER)
-
-    @property
-    def wants_page(self) -> bool:
-        """Whether a browser asks for something to show in a window."""
-        return (
-            not self.is_socket
-            and self.method in ("GET", "HEAD")
-            and "text/html" in self.headers.get("accept", "")
-        )
-
-    @property
-    def target(self) -> str:
-        """Path and query without the token."""
-        pairs = parse_qsl(self.query, keep_blank_values=True)
-        query = urlencode([(name, value) for name, value in pairs if name != PARAMETER])
-        # `//host` would lead to another server.
-        path = "/" + self.path.lstrip("/\\")
-        return f"{path}?{query}" if query else path
 
 
 def middleware() -> list[Middleware]:
@@ -110,13 +59,16 @@ class Guard:
         self._app = app
         self._door = here.door() if door is None else door
         self._pass = _pass_of(self._door)
+        self._wrong = asyncio.Semaphore(_N_WRONG)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer it."""
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        request = _request(scope, trusts_proxy=self._door.trusts_proxy)
+        request = read_request(scope, trusts_proxy=self._door.trusts_proxy)
+        if not request.is_socket:
+            receive = patience.within_time(receive)
         answer = await self._answer(request, receive)
         if answer is None:
             self._mark(scope, request)
@@ -145,8 +97,8 @@ class Guard:
                 return None
             if path == _LOGIN:
                 return _login(request, base)
-        if request.token is not None:
-            await asyncio.sleep(_WRONG_S)
+        if request.guesses:
+            await self._slow()
         return self._ask(request, base, is_wrong=request.token is not None)
 
     def _refused(self, request: Request) -> str:
@@ -156,7 +108,9 @@ class Guard:
         if not self._door.knows(request.name):
             return answers.unknown_name(request.host)
         if not self._is_own_origin(request):
-            return answers.unknown_name(_netloc(request.origin))
+            return answers.unknown_name(netloc(request.origin))
+        if not request.is_socket and self._is_for_another_page(request):
+            return answers.another_page()
         return ""
 
     def _without_token(self, request: Request) -> Response | None:
@@ -169,11 +123,10 @@ class Guard:
 
     def _may_pass(self, request: Request) -> bool:
         """Whether cookie, header or login says who comes."""
-        cookie = request.cookies.get(_pass_cookie(), "")
+        cookie = request.cookies.get(pass_cookie(), "")
         if cookie and hmac.compare_digest(cookie.encode(), self._pass.encode()):
             return True
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() in ("bearer", "token") and self._is_token(token.strip()):
+        if request.bearer is not None and self._is_token(request.bearer):
             return True
         if request.token is not None and self._is_token(request.token):
             return True
@@ -187,11 +140,33 @@ class Guard:
         """Whether a request that can change something comes from a page of this server."""
         if not request.origin or (not request.is_socket and request.method in ("GET", "HEAD")):
             return True
-        origin = _netloc(request.origin).lower()
+        return self._is_own(request, request.origin)
+
+    def _is_own(self, request: Request, address: str) -> bool:
+        """Whether an address, of an origin or a referrer, is one of this server."""
+        origin = netloc(address).lower()
         if origin and origin == request.host.lower():
             return True
         # Behind a proxy that puts its own name into Host, only the origin tells the page's.
-        return self._door.is_told_of(_name_of(origin))
+        return self._door.is_told_of(name_of(origin))
+
+    def _is_for_another_page(self, request: Request) -> bool:
+        """Whether a page of another server, or another port of this machine, asks for something.
+
+        It may lead people to a page of ours by a link, and no more: pictures cost their drawing.
+        A browser that does not say whose page asks names it as the origin or the referrer.
+        """
+        path = request.path.removeprefix(here.base_path())
+        is_of_pages = path.startswith(_OWN_PATHS)
+        site = request.headers.get("sec-fetch-site", "")
+        if site in ("same-origin", "none"):
+            return False
+        if not site:
+            asking = request.origin or request.headers.get("referer", "")
+            return is_of_pages and bool(asking) and not self._is_own(request, asking)
+        is_link = request.headers.get("sec-fetch-mode") == "navigate"
+        is_window = request.headers.get("sec-fetch-dest", "document") == "document"
+        return is_of_pages or not (is_link and is_window)
 
     async def _enter(self, request: Request, receive: Receive, base: str) -> Response:
         """Read the form of the token's page."""
@@ -201,14 +176,19 @@ class Guard:
             target = f"{base}/"
         if self._is_token(form.get(PARAMETER, "")):
             return self._welcome(request, target)
-        await asyncio.sleep(_WRONG_S)
+        await self._slow()
         return self._ask(request, base, is_wrong=True, target=target)
+
+    async def _slow(self) -> None:
+        """Let a wrong guess wait."""
+        async with self._wrong:
+            await asyncio.sleep(_WRONG_S)
 
     def _welcome(self, request: Request, target: str) -> Response:
         """Return the redirect to the address without the token, with the cookie."""
         response = RedirectResponse(target, status_code=303)
         response.set_cookie(
-            _pass_cookie(),
+            pass_cookie(),
             self._pass,
             max_age=_MONTH_S,
             path=here.base_path() or "/",
@@ -242,7 +222,7 @@ class Guard:
         headers.append((PASSED_HEADER.encode(), self._pass.encode()))
         if request.origin and self._is_own_origin(request):
             # Streamlit compares the two, and a proxy may have put its own name in the first.
-            origin = _netloc(request.origin).encode("latin-1", errors="replace")
+            origin = netloc(request.origin).encode("latin-1", errors="replace")
             headers = [(k, origin if k.lower() == b"host" else v) for k, v in headers]
         scope["headers"] = headers
 
@@ -255,12 +235,18 @@ class Guard:
                 sockets = f"{'wss' if request.is_https else 'ws'}://{request.host}"
                 headers["Referrer-Policy"] = "same-origin"
                 headers["X-Content-Type-Options"] = "nosniff"
+                headers["Cross-Origin-Resource-Policy"] = "same-origin"
+                if headers.get("access-control-allow-origin") == "*":  # of static files
+                    del headers["access-control-allow-origin"]
                 headers["Content-Security-Policy"] = _POLICY.format(
-                    sockets=sockets if _HOST.fullmatch(request.host) else ""
+                    sockets=sockets if HOST.fullmatch(request.host) else ""
                 )
                 is_page = headers.get("content-type", "").startswith("text/html")
-                if is_page and not _VISIT.fullmatch(request.cookies.get(VISIT_COOKIE, "")):
-                    headers.append("set-cookie", _visit_cookie(request))
+                if is_page and not visits.id_of(request.cookies, self._door):
+                    visit = visits.set_cookie(
+                        self._door, path=here.base_path() or "/", is_secure=request.is_https
+                    )
+                    headers.append("set-cookie", visit)
             await send(message)
 
         return sending
@@ -274,75 +260,6 @@ def was_passed(headers: Mapping[str, str]) -> bool:
 def _pass_of(door: DoorSettings) -> str:
     """Return what the cookie of who was let in holds: a digest, never the token."""
     return hmac.new(door.token.encode(), b"fnprune cookie", hashlib.sha256).hexdigest()
-
-
-def _request(scope: Scope, *, trusts_proxy: bool) -> Request:
-    headers = Headers(scope=scope)
-    server, client = scope.get("server"), scope.get("client")
-    is_forwarded = any(name in headers for name in _FORWARDED)
-    is_https = scope.get("scheme") in ("https", "wss") and "x-forwarded-proto" not in headers
-    if trusts_proxy:
-        is_https = is_https or headers.get("x-forwarded-proto", "").lower() == "https"
-    return Request(
-        path=scope.get("path", "/"),
-        query=scope.get("query_string", b"").decode("latin-1"),
-        method=scope.get("method", "GET"),
-        is_socket=scope["type"] == "websocket",
-        host=headers.get("host", ""),
-        origin=headers.get("origin", ""),
-        cookies=_cookies(headers.get("cookie", "")),
-        headers=headers,
-        is_https=is_https,
-        is_local=not is_forwarded and _is_here(server) and _is_here(client),
-    )
-
-
-def _is_here(end: Sequence[object] | None) -> bool:
-    """Whether an end of a connection is on this machine; a test's client has none."""
-    return end is not None and is_loopback(str(end[0]))
-
-
-def _cookies(text: str) -> dict[str, str]:
-    cookies: dict[str, str] = {}
-    for part in text.split(";"):
-        try:
-            jar = SimpleCookie(part.strip())
-        except CookieError:
-            continue
-        cookies.update({name: morsel.value for name, morsel in jar.items()})
-    return cookies
-
-
-def _name_of(host: str) -> str:
-    """Return the name of a Host header, lower case, without its port; empty if it is none."""
-    if not _HOST.fullmatch(host):
-        return ""
-    try:
-        name = urlsplit(f"//{host}").hostname
-    except ValueError:
-        return ""
-    return (name or "").rstrip(".")
-
-
-def _netloc(origin: str) -> str:
-    """Return host and port of an Origin header; empty where it has none, as ``null``."""
-    try:
-        return urlsplit(origin).netloc
-    except ValueError:
-        return ""
-
-
-def _pass_cookie() -> str:
-    """Return the cookie's name: servers at other ports of one machine have their own."""
-    return f"fnprune_pass_{config.get_option('server.port')}"
-
-
-def _visit_cookie(request: Request) -> str:
-    secure = "; Secure" if request.is_https else ""
-    return (
-        f"{VISIT_COOKIE}={secrets.token_hex(16)}; Path={here.base_path() or '/'}; "
-        f"Max-Age={_YEAR_S}; HttpOnly; SameSite=Lax{secure}"
-    )
 
 
 def _login(request: Request, base: str) -> Response:

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import typer
 from streamlit import auth_util, config
 
-from app.doors import early, guard, here, people
+from app.doors import early, guard, here, patience, people, requests
 from app.doors.settings import ANY, DoorSettings, is_loopback
 from fnprune_core.errors import SettingsError
 
@@ -36,7 +36,8 @@ async def announced(_app: object) -> AsyncIterator[dict[str, Any]]:
     door = here.door()
     for line in lines(door):
         typer.echo(line)
-    yield {}
+    with patience.limited():
+        yield {}
 
 
 def lines(door: DoorSettings) -> list[str]:
@@ -52,7 +53,7 @@ def addresses(door: DoorSettings) -> list[str]:
     port = config.get_option("server.port")
     scheme = "https" if config.get_option("server.sslCertFile") else "http"
     path = here.base_path() or "/"
-    query = "" if door.is_private else "?" + urlencode({guard.PARAMETER: door.token})
+    query = "" if door.is_private else "?" + urlencode({requests.PARAMETER: door.token})
     names = ["127.0.0.1", socket.gethostname()] if door.address in _WILDCARDS else [door.address]
     # A name that was told belongs to a proxy in front, whose scheme and port only it knows.
     links = [

@@ -73,11 +73,9 @@ def test_no_planted_text_makes_a_foreign_request(need_chromium, address) -> None
         assert "fnprune_token" not in person.driver.current_url
         assert TOKEN not in person.driver.current_url
         names = {cookie["name"]: cookie for cookie in person.driver.get_cookies()}
-        assert re.fullmatch("[0-9a-f]{32}", names["fnprune_visit"]["value"])
-        assert all(
-            names[name]["httpOnly"]
-            for name in ("fnprune_visit", f"fnprune_pass_{urlsplit(base).port}")
-        )
+        visit, own_pass = (f"fnprune_{name}_{urlsplit(base).port}" for name in ("visit", "pass"))
+        assert re.fullmatch(r"[0-9a-f]{32}\.[0-9a-f]{32}", names[visit]["value"])
+        assert all(names[name]["httpOnly"] for name in (visit, own_pass))
         for each in pages.VIEWS:
             person.open(f"/{each.url}?{view}")
             assert parts_of(person) == [], each.url

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.doors import here
+from app.doors import guard, here, patience, visits
 from app.doors.guard import PASSED_HEADER, Guard, was_passed
 from app.doors.settings import DoorSettings, read
 
@@ -149,7 +149,7 @@ def test_nothing_like_the_token_opens(shared, text) -> None:
         {"authorization": f"Bearer {text}"},
         {"authorization": text},
         {"cookie": f"fnprune_pass_8501={text}"},
-        {"cookie": f"fnprune_visit={TOKEN}; x={TOKEN}"},
+        {"cookie": f"fnprune_visit_8501={TOKEN}; x={TOKEN}"},
         {PASSED_HEADER: text},
     ):
         assert not ask(shared, "/", headers=headers).got_in
@@ -284,16 +284,153 @@ def test_health_is_for_this_machine_alone(shared) -> None:
     assert not ask(shared, "/_stcore/health", headers=through_proxy, **here_ends).got_in
 
 
-def test_a_visit_has_a_cookie_of_its_own() -> None:
-    first, second = here_only(headers=PAGE), here_only(headers=PAGE)
-    cookie = first.cookie("fnprune_visit")
-    assert len(bytes.fromhex(cookie.value)) == 16
-    assert cookie.value != second.cookie("fnprune_visit").value
-    assert (cookie["httponly"], cookie["samesite"], cookie["secure"]) == (True, "Lax", "")
-    again = here_only(headers={**PAGE, "cookie": f"a=b; fnprune_visit={cookie.value}"})
-    assert again.cookie("fnprune_visit") is None
-    forged = here_only(headers={**PAGE, "cookie": "fnprune_visit=mine"})
-    assert forged.cookie("fnprune_visit").value != "mine"
+def test_a_visit_has_a_cookie_of_its_own_that_nobody_else_can_write() -> None:
+    door = read("127.0.0.1", {})
+    ends = {"server": ("127.0.0.1", 8501), "client": ("127.0.0.1", 50_000)}
+
+    def visit(**cookies: str):
+        text = "; ".join(f"{name}={value}" for name, value in cookies.items())
+        answer = ask(door, headers={**PAGE, "host": "127.0.0.1:8501", "cookie": text}, **ends)
+        return answer.cookie("fnprune_visit_8501")
+
+    first, second = visit(), visit()
+    assert len(visits.id_of({"fnprune_visit_8501": first.value}, door)) == 32
+    assert first.value != second.value
+    assert (first["httponly"], first["samesite"], first["secure"]) == (True, "Lax", "")
+    assert visit(a="b", fnprune_visit_8501=first.value) is None
+    own, mac = first.value.split(".")
+    of_another_server = visits.issued(read("127.0.0.1", {}))
+    for forged in ("mine", own, f"{own}.", f"{second.value[:32]}.{mac}", "ü", of_another_server):
+        assert visits.id_of({"fnprune_visit_8501": forged}, door) == "", forged
+    assert visit(fnprune_visit_8501="mine").value != "mine"
+
+
+PICTURE = "/_fnprune/atlases/0123456789abcdef/networks.webp?networks=1&z=9.01&solid=0.4"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors", "sec-fetch-dest": "image"},
+        {"sec-fetch-site": "same-site", "sec-fetch-mode": "no-cors", "sec-fetch-dest": "image"},
+        {
+            "sec-fetch-site": "cross-site",
+            "sec-fetch-mode": "cors",
+            "origin": "https://evil.example",
+        },
+        {
+            "sec-fetch-site": "cross-site",
+            "sec-fetch-mode": "navigate",
+            "sec-fetch-dest": "document",
+        },
+        {"origin": "https://evil.example"},
+        {"origin": "null"},
+        {"referer": "http://localhost:3000/page"},
+    ],
+)
+def test_no_page_elsewhere_has_a_picture_drawn_or_a_file_sent(headers) -> None:
+    """A page that anyone opens could have a private server draw at 2.2 s a picture."""
+    for path in (PICTURE, "/app/static/icon.png", "/media/0123.png"):
+        assert not here_only(path, headers=headers).got_in, path
+
+
+def test_our_own_pages_and_links_from_elsewhere_are_let_in() -> None:
+    own = {"sec-fetch-site": "same-origin", "referer": "http://127.0.0.1:8501/"}
+    typed, old = {"sec-fetch-site": "none"}, {"referer": "http://127.0.0.1:8501/"}
+    for headers in (own, typed, old, {}):
+        assert here_only(PICTURE, headers=headers).got_in
+    link = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}
+    assert here_only("/atlas", headers={**link, "sec-fetch-dest": "document"}).got_in
+    assert not here_only("/atlas", headers={**link, "sec-fetch-dest": "iframe"}).got_in
+    assert not here_only("/atlas", headers={**link, "sec-fetch-mode": "cors"}).got_in
+
+
+def test_files_are_offered_to_no_page_elsewhere(monkeypatch) -> None:
+    async def offered(inside, scope, receive, send) -> None:
+        inside.scopes.append(scope)
+        headers = [(b"access-control-allow-origin", b"*")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body"})
+
+    monkeypatch.setattr(Inside, "__call__", offered)
+    answer = here_only("/app/static/icon.png")
+    assert answer.got_in
+    assert answer.header("access-control-allow-origin") == ""
+    assert answer.header("cross-origin-resource-policy") == "same-origin"
+
+
+@pytest.mark.parametrize(
+    ("options", "n_waits"),
+    [
+        ({"headers": {"authorization": "Bearer wrong"}}, 1),
+        ({"headers": {"authorization": "token wrong"}}, 1),
+        ({"headers": {"cookie": "fnprune_pass_8501=wrong"}}, 1),
+        ({"path": "/?fnprune_token=wrong"}, 1),
+        ({"path": "/_stcore/stream?fnprune_token=wrong", "kind": "websocket"}, 1),
+        ({"path": "/_fnprune/enter", "method": "POST", "body": b"fnprune_token=wrong"}, 1),
+        ({}, 0),
+        ({"headers": {"authorization": f"Bearer {TOKEN}"}}, 0),
+    ],
+)
+def test_every_wrong_token_waits_however_it_comes(shared, monkeypatch, options, n_waits) -> None:
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    monkeypatch.setattr(guard.asyncio, "sleep", sleep)
+    ask(shared, options.pop("path", "/"), **options)
+    assert len(waits) == n_waits
+
+
+def test_many_wrong_tokens_wait_for_one_another(shared, monkeypatch) -> None:
+    """More connections at once do not make guessing faster."""
+    monkeypatch.setattr(guard, "_WRONG_S", 0.02)
+    at_once, most = 0, 0
+    sleep = asyncio.sleep
+
+    async def counted(seconds: float) -> None:
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        await sleep(seconds)
+        at_once -= 1
+
+    monkeypatch.setattr(guard.asyncio, "sleep", counted)
+    door = Guard(Inside(), door=shared)
+    headers = [(b"host", b"192.168.1.2"), (b"authorization", b"Bearer wrong")]
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": headers, "client": OUTSIDE}
+
+    async def nothing(message: object = None) -> dict[str, Any]:
+        return {"type": "http.request"}
+
+    async def all_at_once() -> None:
+        await asyncio.gather(*(door(dict(scope), nothing, nothing) for _ in range(60)))
+
+    asyncio.run(all_at_once())
+    assert most == guard._N_WRONG
+
+
+@pytest.mark.parametrize(("piece", "n_pieces"), [(b"x", 3), (b"x" * 1000, 5)])
+def test_a_body_that_drips_is_given_up(monkeypatch, piece, n_pieces) -> None:
+    """Each piece came in time, and all together never: one second more for what is fast enough."""
+    monkeypatch.setattr(patience, "BODY_S", 0.25)
+    monkeypatch.setattr(patience, "SLOWEST", 10_000)
+
+    async def slowly() -> dict[str, Any]:
+        await asyncio.sleep(0.1)
+        return {"type": "http.request", "body": piece, "more_body": True}
+
+    async def read() -> int:
+        receive = patience.within_time(slowly)
+        n = 0
+        while (await receive())["type"] == "http.request":
+            n += 1
+            if n == 5:
+                break
+        return n
+
+    assert (asyncio.run(read()) == 5) == (n_pieces == 5)
 
 
 @pytest.mark.parametrize(

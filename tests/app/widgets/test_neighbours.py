@@ -10,10 +10,10 @@ from driving import finish, press, said, view
 from streamlit.testing.v1 import AppTest
 
 from app import pages
+from app.doors import here, visits
 from app.pruning.tasks import PLAN
 from app.shell import resources
 from app.shell.jobs import JobLimits, JobManager, Report
-from app.shell.visit import COOKIE
 from fnprune_core.progress import CancelToken
 
 PATIENCE_S = 10.0
@@ -28,7 +28,8 @@ class Browsers:
     @contextmanager
     def at(self, name: str) -> Iterator[None]:
         """Let everything inside come from this browser."""
-        before, self.cookies = self.cookies, {COOKIE: name}
+        cookie = visits.issued(here.door(), name)
+        before, self.cookies = self.cookies, {visits.cookie_name(): cookie}
         try:
             yield
         finally:
