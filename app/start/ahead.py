@@ -3,6 +3,7 @@
 To import what draws takes seconds. Set-up spends them: a server's first page stands at once.
 """
 
+import asyncio
 import json
 import logging
 import re
@@ -72,7 +73,7 @@ def _ask(address: str) -> None:
     for route in image_routes.routes():
         match, found = route.matches(scope)
         if match is Match.FULL:
-            route.endpoint(Request({**scope, **found}))
+            asyncio.run(route.endpoint(Request({**scope, **found})))
 
 
 if __name__ == "__main__":

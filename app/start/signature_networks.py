@@ -5,9 +5,8 @@ from typing import Any
 from app.shell import resources
 from app.shell.caches import networks as network_page
 from app.shell.caches.colours import network_colours
+from app.shell.images import addresses, places
 from app.shell.images import files as images
-from app.shell.images import places
-from app.shell.images import routes as image_routes
 from app.widgets import atlas_frame
 from app.widgets.body.note import PLACES
 from app.widgets.body.scene import Scene, Threshold
@@ -55,7 +54,7 @@ def scene(atlas_id: str, networks: list[int]) -> Scene:
     version, limit = images.version(atlas_id), resources.colour_limit(atlas_id, _Z)
     n_layers = resources.atlas(atlas_id).layout.n_layers
     return Scene(
-        anatomy=image_routes.anatomy_url(atlas_id, version),
+        anatomy=addresses.anatomy_url(atlas_id, version),
         overlays=network_maps(resources.atlas(atlas_id), networks, limit=limit),
         threshold=Threshold(value=_Z),
         at=places.of_network(atlas_id, networks[0]),
@@ -65,8 +64,8 @@ def scene(atlas_id: str, networks: list[int]) -> Scene:
             f"its own colour where |z| is above {_Z:g}."
         ),
         file=f"fnprune-{atlas_id[:8]}-networks",
-        still=image_routes.several_url(atlas_id, networks, version),
-        poster=image_routes.rendering_url(atlas_id, networks, version, z=_Z, solid=_SOLID),
+        still=addresses.several_url(atlas_id, networks, version),
+        poster=addresses.rendering_url(atlas_id, networks, version, z=_Z, solid=_SOLID),
         family="signature",
         view="render",
         solid=_SOLID,

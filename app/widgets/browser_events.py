@@ -10,10 +10,10 @@ from pathlib import Path
 
 import streamlit as st
 
+from app.doors.here import base_path
 from app.figures.theme import Mode
 from app.shell import view_state
 from app.shell.components import component
-from app.shell.images.routes import base_path
 
 _cell_picker = component("cell_picker")
 _IS_NARROW = "is the browser narrow"

@@ -10,9 +10,8 @@ from app.atlas.connectome.options import options
 from app.atlas.connectome.panels import show_pair, show_partners
 from app.shell import recipes, resources
 from app.shell.caches.colours import network_colours
+from app.shell.images import addresses, places
 from app.shell.images import files as images
-from app.shell.images import places
-from app.shell.images import routes as image_routes
 from app.widgets import atlas_frame, frame
 from app.widgets.body.note import PLACES, note
 from app.widgets.body.scene import Graph, Scene
@@ -73,7 +72,7 @@ def scene(
     strength = values[edges[:, 0], edges[:, 1]]
     spots = places.of_networks(atlas.id)
     return Scene(
-        anatomy=image_routes.anatomy_url(atlas.id, version),
+        anatomy=addresses.anatomy_url(atlas.id, version),
         graph=Graph(
             places=spots,
             sizes=(_LEAST_MM + (_MOST_MM - _LEAST_MM) * share).tolist(),

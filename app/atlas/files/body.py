@@ -5,9 +5,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from app.shell import wording
+from app.shell.images import addresses, places
 from app.shell.images import files as images
-from app.shell.images import places
-from app.shell.images import routes as image_routes
 from app.widgets import frame
 from app.widgets.body.note import PLACES, note
 from app.widgets.body.scene import Scene, Threshold, UnitMap
@@ -37,10 +36,10 @@ def scene(atlas: NetworkAtlas, values: NDArray[np.float32], level: float, *, wor
     """Return what the viewer shows: the image's values in the atlas's own body."""
     version, largest = images.version(atlas.id), float(np.abs(values).max(initial=0.0))
     return Scene(
-        anatomy=image_routes.anatomy_url(atlas.id, version),
+        anatomy=addresses.anatomy_url(atlas.id, version),
         overlays=(
             UnitMap(
-                units=image_routes.units_url(atlas.id, version),
+                units=addresses.units_url(atlas.id, version),
                 values=values,
                 limit=max(largest, 2 * level),
             ),

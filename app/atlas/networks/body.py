@@ -9,9 +9,8 @@ from app.atlas.networks import options, picked_unit
 from app.atlas.networks.options import MapOptions
 from app.shell import recipes, resources, view_state
 from app.shell.caches import networks as network_page
+from app.shell.images import addresses, places
 from app.shell.images import files as images
-from app.shell.images import places
-from app.shell.images import routes as image_routes
 from app.widgets import frame
 from app.widgets.body.note import PLACES, note
 from app.widgets.body.picks import unit_of
@@ -74,7 +73,7 @@ def scene(atlas: NetworkAtlas, network: int, *, z: float, limit: float, pole: in
     return replace(
         present,
         overlays=network_maps(atlas, together, limit=limit, pole=pole),
-        still=image_routes.several_url(atlas.id, together, images.version(atlas.id)),
+        still=addresses.several_url(atlas.id, together, images.version(atlas.id)),
         alternative=f"{present.alternative} Beside it, each in its own colour: network "
         f"{', network '.join(map(str, beside))}.",
         hint="Press opens the unit; a name opens its network.",

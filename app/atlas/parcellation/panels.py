@@ -14,7 +14,6 @@ from app.shell import recipes, resources, view_state, wording
 from app.shell.codec import flag, parameter
 from app.shell.images import files as images
 from app.shell.images import places
-from app.shell.images import routes as image_routes
 from app.widgets import atlas_frame, frame
 from app.widgets.body.note import PLACES, note
 from app.widgets.body.picks import unit_of
@@ -80,12 +79,10 @@ def scene(atlas: NetworkAtlas, look: Look, z: float, network: int) -> Scene:
     version = images.version(atlas.id)
 
     def addresses(part: str) -> dict[int, str]:
-        return {
-            fwhm: image_routes.parcels_url(atlas.id, fwhm, part, version) for fwhm in images.FWHMS
-        }
+        return {fwhm: addresses.parcels_url(atlas.id, fwhm, part, version) for fwhm in images.FWHMS}
 
     return Scene(
-        anatomy=image_routes.anatomy_url(atlas.id, version),
+        anatomy=addresses.anatomy_url(atlas.id, version),
         greys=greys(atlas),
         overlays=(
             Parcels(
@@ -101,7 +98,7 @@ def scene(atlas: NetworkAtlas, look: Look, z: float, network: int) -> Scene:
         layers=images.layers(atlas.id),
         alternative=in_words(atlas, look, z),
         file=f"fnprune-{atlas.id[:8]}-parcels",
-        still=image_routes.atlas_url(atlas.id, version, "parcels.png"),
+        still=addresses.atlas_url(atlas.id, version, "parcels.png"),
         without="The table opens the networks.",
         hint="Press selects the network.",
         family="parcels",

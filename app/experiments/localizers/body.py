@@ -6,9 +6,8 @@ import streamlit as st
 from app import pages
 from app.figures.markup import signed
 from app.shell import resources, view_state
+from app.shell.images import addresses, places
 from app.shell.images import files as images
-from app.shell.images import places
-from app.shell.images import routes as image_routes
 from app.widgets import atlas_frame, frame
 from app.widgets.body.note import PLACES, note
 from app.widgets.body.picks import unit_of
@@ -70,14 +69,12 @@ def scene(atlas: NetworkAtlas, result: LocalizerResult) -> Scene:
     limit = max(float(np.quantile(magnitude, _STRONG)), 1.3 * threshold)
     unit = view_state.view().unit
     at = unit if 0 <= unit < atlas.layout.n_units else int(np.abs(t).argmax())
-    still = image_routes.atlas_url(
+    still = addresses.atlas_url(
         atlas.id, version, f"localizers/{result.id}.png", limit=round(limit, 2)
     )
     return Scene(
-        anatomy=image_routes.anatomy_url(atlas.id, version),
-        overlays=(
-            StatMap(url=image_routes.contrast_url(atlas.id, result.id, version), limit=limit),
-        ),
+        anatomy=addresses.anatomy_url(atlas.id, version),
+        overlays=(StatMap(url=addresses.contrast_url(atlas.id, result.id, version), limit=limit),),
         threshold=Threshold(
             value=threshold,
             low=0.5,

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from app.shell import resources
 from app.shell.caching import cached
-from app.shell.images.kept import version as version
+from app.shell.images.addresses import version as version
 from fnprune_core.atlas.images import anatomy, smoothing, volumes
 from fnprune_core.atlas.images.voxels import VoxelGrid, grid_of
 from fnprune_core.errors import ArtifactNotFoundError, SettingsError
@@ -20,6 +20,7 @@ from fnprune_core.pruning import preview_files
 ACTIVITY = "activity"
 #: Smoothings at which the parcellation is made, in nominal millimetres.
 FWHMS = (0, 2, 4, 6, 8)
+_PARTS = ("labels", "strengths")
 
 
 def grid(id: str) -> VoxelGrid:
@@ -149,6 +150,8 @@ def parcel_file(id: str, fwhm: int, part: str, version: str) -> bytes:
     """
     if fwhm not in FWHMS:
         raise SettingsError(f"A smoothing of {fwhm} mm was asked for, of {FWHMS} one is.")
+    if part not in _PARTS:
+        raise SettingsError(f"A part of the parcellation is one of {_PARTS}, got {part[:40]!r}.")
     return _parcel_files(id, fwhm, version)[part]
 
 

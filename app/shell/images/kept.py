@@ -8,35 +8,30 @@ each begins with its checksum. Nothing here opens an atlas.
 
 import hashlib
 import json
+import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import xxhash
 
-from app.doors import early
+from app.doors import early, here
 from app.shell import resources
-from app.shell.images import routes as image_routes
+from app.shell.images.addresses import version
 from fnprune_core import __version__
-from fnprune_core.atlas.topography.laid_out import cortex_id, has_cortex
 from fnprune_core.example.ids import find_example
 from fnprune_core.inputs.files import plain_bytes
 from fnprune_core.storage.json_files import replacing
 from fnprune_core.storage.workspace import PICTURES
 
+#: Of all atlases together; beyond it, what was not asked for longest goes.
+MOST_BYTES = 200_000_000
 #: Raised where the same atlas is drawn otherwise than before.
 _DRAWN = 3
 _SUM_BYTES = 16
 _KEY = "made for"
-
-
-def version(id: str) -> str:
-    """Return what changes when an atlas with this id is made anew, or its units are laid out."""
-    is_laid_out = has_cortex(resources.workspace(), id)
-    text = f"{id} {resources.made_ns(id)} {cortex_id(id) if is_laid_out else 'index'}"
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def is_example(id: str) -> bool:
@@ -47,14 +42,21 @@ def is_example(id: str) -> bool:
 
 def file(id: str, name: str, draw: Callable[[], bytes]) -> bytes:
     """Return a file of an atlas, from before if it was kept; `name` is safe as a file's name."""
-    path = _folder(id) / name
-    with suppress(OSError, ValueError):
-        return _read(path)
+    before = stored(id, name)
+    if before is not None:
+        return before
     early.wait()
-    content = draw()
+    path, content = _folder(id) / name, draw()
     with suppress(OSError):  # a full or locked disk keeps nobody from seeing it
         _write(path, content)
     return content
+
+
+def stored(id: str, name: str) -> bytes | None:
+    """Return a file of an atlas from before; None if it was not kept."""
+    with suppress(OSError, ValueError):
+        return _read(_folder(id) / name)
+    return None
 
 
 def facts(id: str, name: str, find: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -64,9 +66,9 @@ def facts(id: str, name: str, find: Callable[[], dict[str, Any]]) -> dict[str, A
     """
     # Of before they are found: what is named meanwhile is not in them.
     path, key = _path_of(id, name), _facts_key(id)
-    stored = _stored_facts(path, key)
-    if stored is not None:
-        return stored
+    before = _stored_facts(path, key)
+    if before is not None:
+        return before
     early.wait()
     found = find()
     with suppress(OSError):
@@ -81,9 +83,9 @@ def has_facts(id: str, name: str) -> bool:
 
 def _stored_facts(path: Path, key: str) -> dict[str, Any] | None:
     with suppress(OSError, ValueError, KeyError):
-        stored: dict[str, Any] = json.loads(_read(path))
-        if stored.pop(_KEY) == key:
-            return stored
+        found: dict[str, Any] = json.loads(_read(path))
+        if found.pop(_KEY) == key:
+            return found
     return None
 
 
@@ -93,7 +95,7 @@ def _path_of(id: str, name: str) -> Path:
 
 def _facts_key(id: str) -> str:
     measured = resources.workspace().ids("assessments")
-    return f"{resources.names_key(id)} {measured} {image_routes.base_path()}"
+    return f"{resources.names_key(id)} {measured} {here.base_path()}"
 
 
 def _folder(id: str) -> Path:
@@ -108,10 +110,12 @@ def _sum_of(content: bytes) -> bytes:
 
 def _read(path: Path) -> bytes:
     """Return a file's content; raises ValueError if its bytes are not those that were written."""
-    stored = plain_bytes(path)
-    content = stored[_SUM_BYTES:]
-    if stored[:_SUM_BYTES] != _sum_of(content):
+    written = plain_bytes(path)
+    content = written[_SUM_BYTES:]
+    if written[:_SUM_BYTES] != _sum_of(content):
         raise ValueError(f"{path} is damaged.")
+    with suppress(OSError):  # a workspace that may only be read
+        os.utime(path)
     return content
 
 
@@ -125,3 +129,22 @@ def _write(path: Path, content: bytes) -> None:
                 shutil.rmtree(other, ignore_errors=True)
     with replacing(path) as temporary:
         temporary.write_bytes(_sum_of(content) + content)
+    _make_room(resources.workspace().root / PICTURES)
+
+
+def _make_room(folder: Path) -> None:
+    """Let go the files that were not asked for longest, until the others may stay."""
+    files = sorted(
+        ((stat.st_mtime_ns, stat.st_size, path) for path, stat in _files(folder)), reverse=True
+    )
+    total = 0
+    for _, n_bytes, path in files:
+        total += n_bytes
+        if total > MOST_BYTES:
+            path.unlink(missing_ok=True)
+
+
+def _files(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    for path in folder.glob("*/*/*"):
+        with suppress(OSError):
+            yield path, path.stat()

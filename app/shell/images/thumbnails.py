@@ -4,8 +4,8 @@ from app.figures import raster, stills
 from app.figures.theme import PALETTES, READING_ROOM, Mode
 from app.shell import resources
 from app.shell.caching import cached
+from app.shell.images import addresses
 from app.shell.images import files as images
-from app.shell.images import routes as image_routes
 from fnprune_core.atlas.topography.laid_out import has_cortex
 
 
@@ -19,7 +19,7 @@ def thumbnails(id: str, z: float, mode: Mode) -> list[str]:
         return _grouped(id, z, mode)
     version = images.version(id)
     networks = range(resources.atlas(id).n_networks)
-    return [image_routes.thumbnail_url(id, k, version, z=z) for k in networks]
+    return [addresses.thumbnail_url(id, k, version, z=z) for k in networks]
 
 
 @cached(max_entries=2)

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 from app.figures.theme import Mode
 from app.shell import view_state
 from app.shell.components import component
-from app.shell.images import kept
-from app.shell.images import routes as image_routes
+from app.shell.images import addresses, kept
 
 if TYPE_CHECKING:
     from app.figures.live.scene import LiveScene
@@ -45,8 +44,8 @@ def scanner_data(
 
     data = data_of(
         scene,
-        body=image_routes.live_body_url(atlas_id, kept.version(atlas_id)),
-        library=image_routes.library_url(),
+        body=addresses.live_body_url(atlas_id, kept.version(atlas_id)),
+        library=addresses.library_url(),
     )
     return data | {
         "still": still,

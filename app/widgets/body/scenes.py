@@ -6,9 +6,8 @@ from contextlib import suppress
 from app.shell import resources, view_state
 from app.shell.caches import nilearn
 from app.shell.caches.colours import network_colours
+from app.shell.images import addresses, places
 from app.shell.images import files as images
-from app.shell.images import places
-from app.shell.images import routes as image_routes
 from app.widgets import atlas_frame
 from app.widgets.body.scene import Grey, Lesion, NetworkMap, Scene, StatMap, Threshold
 from app.widgets.body.viewer import FILM
@@ -22,17 +21,17 @@ def network_scene(
     """Return a network's map in the body, cold and hot."""
     version = images.version(atlas.id)
     return Scene(
-        anatomy=image_routes.anatomy_url(atlas.id, version),
+        anatomy=addresses.anatomy_url(atlas.id, version),
         greys=greys(atlas),
         overlays=(
-            StatMap(url=image_routes.map_url(atlas.id, network, version), limit=limit, pole=pole),
+            StatMap(url=addresses.map_url(atlas.id, network, version), limit=limit, pole=pole),
         ),
         threshold=Threshold(value=z),
         at=places.of_network(atlas.id, network, pole=pole),
         layers=images.layers(atlas.id),
         alternative=words,
         file=f"fnprune-{atlas.id[:8]}-network-{network}",
-        still=image_routes.still_url(atlas.id, network, version, limit=round(limit, 2), pole=pole),
+        still=addresses.still_url(atlas.id, network, version, limit=round(limit, 2), pole=pole),
     )
 
 
@@ -42,19 +41,19 @@ def greys(atlas: NetworkAtlas) -> tuple[Grey, ...]:
     The last is what the plan of the view cuts, where it was made from this atlas.
     """
     version, view = images.version(atlas.id), view_state.view()
-    activity = image_routes.anatomy_url(atlas.id, version)
+    activity = addresses.anatomy_url(atlas.id, version)
     found = [
         Grey(
             name=name,
             label=label,
-            anatomy=image_routes.anatomy_url(atlas.id, version, grey=name),
+            anatomy=addresses.anatomy_url(atlas.id, version, grey=name),
         )
         for name, label in images.greys(atlas.id).items()
     ]
     with suppress(FnpruneError):  # the page of plans tells of it
         plan = resources.plan(view.plan) if view.plan else None
         if plan is not None and plan.decomposition_id == atlas.id:
-            lesion = Lesion(units=image_routes.units_url(atlas.id, version), removed=~plan.keep)
+            lesion = Lesion(units=addresses.units_url(atlas.id, version), removed=~plan.keep)
             found.append(
                 Grey(name="plan", label="What the plan cuts", anatomy=activity, lesion=lesion)
             )
@@ -68,7 +67,7 @@ def network_maps(
     version, colours = images.version(atlas.id), network_colours(atlas.id, FILM.mode)
     return tuple(
         NetworkMap(
-            url=image_routes.map_url(atlas.id, k, version),
+            url=addresses.map_url(atlas.id, k, version),
             limit=limit,
             colour=colours[k],
             id=k,
@@ -82,13 +81,13 @@ def network_maps(
 def brain_scene(*, z: float, limit: float, words: str) -> Scene:
     """Return the motor map in the template of the human brain."""
     return Scene(
-        anatomy=image_routes.brain_url("anatomy.nii.gz"),
-        overlays=(StatMap(url=image_routes.brain_url("motor.nii.gz"), limit=limit),),
+        anatomy=addresses.brain_url("anatomy.nii.gz"),
+        overlays=(StatMap(url=addresses.brain_url("motor.nii.gz"), limit=limit),),
         threshold=Threshold(value=z),
         at=nilearn.motor_place(z),
         alternative=words,
         file="fnprune-motor",
-        still=image_routes.brain_url("motor.png", limit=round(limit, 2)),
+        still=addresses.brain_url("motor.png", limit=round(limit, 2)),
         fwhm=None,  # smoothed when it was made
         name="Map in a real brain",
     )

@@ -7,9 +7,8 @@ import streamlit as st
 
 from app.pruning.lab.preview.figures import Sheets, describe, network_table
 from app.shell import resources, view_state, wording
+from app.shell.images import addresses, places
 from app.shell.images import files as images
-from app.shell.images import places
-from app.shell.images import routes as image_routes
 from app.widgets import atlas_frame, frame, pinned_units
 from app.widgets.body.note import PLACES
 from app.widgets.body.picks import unit_of
@@ -66,8 +65,8 @@ def scene(atlas: NetworkAtlas, sheets: Sheets, *, words: str) -> Scene:
     shares = network_table(sheets).set_index("network")["share"]
     networks = losers(sheets)
     return Scene(
-        anatomy=image_routes.anatomy_url(atlas.id, version),
-        lesion=Lesion(units=image_routes.units_url(atlas.id, version), removed=~sheets.keep),
+        anatomy=addresses.anatomy_url(atlas.id, version),
+        lesion=Lesion(units=addresses.units_url(atlas.id, version), removed=~sheets.keep),
         overlays=tuple(
             replace(overlay, name=f"{overlay.name}: {100 * shares[overlay.id]:.0f} % would go")
             for overlay in network_maps(atlas, networks, limit=limit)

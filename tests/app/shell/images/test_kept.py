@@ -1,13 +1,15 @@
 """Pictures kept as files: drawn once, found by a new server, gone with what they show."""
 
+import os
+
 import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from app.shell import resources
 from app.shell.caching import CACHES
+from app.shell.images import addresses, kept, thumbnails
 from app.shell.images import files as images
-from app.shell.images import kept, thumbnails
 from app.shell.images import routes as image_routes
 from app.shell.view_state import DEFAULT_Z
 from fnprune_core.atlas import annotations, cortex
@@ -79,9 +81,21 @@ def test_bytes_that_flipped_are_not_shown(example) -> None:
 def test_thumbnails_at_the_usual_threshold_outlive_the_server(example, monkeypatch, z) -> None:
     cortex.lay_out(resources.workspace(), example.atlas)
     client = TestClient(Starlette(routes=image_routes.routes()))
-    address = image_routes.thumbnail_url(example.atlas, 2, images.version(example.atlas), z=z)
+    address = addresses.thumbnail_url(example.atlas, 2, images.version(example.atlas), z=z)
     drawn = client.get(address).content
     CACHES.clear()
     monkeypatch.setattr(thumbnails, "thumbnail", lambda *args, **options: b"drawn again")
     again = client.get(address).content
     assert again == (drawn if z == DEFAULT_Z else b"drawn again")
+
+
+def test_kept_pictures_are_bounded_and_those_not_asked_for_go_first(example, monkeypatch) -> None:
+    monkeypatch.setattr(kept, "MOST_BYTES", 250)  # each has 16 more
+    for number in range(2):
+        kept.file(example.atlas, f"{number}.webp", lambda: b"x" * 100)
+    first, second = sorted((resources.workspace().root / PICTURES).rglob("*.webp"))
+    os.utime(first, (1000, 1000))
+    os.utime(second, (2000, 2000))
+    assert kept.stored(example.atlas, "0.webp")  # asked for again
+    kept.file(example.atlas, "2.webp", lambda: b"x" * 100)
+    assert stored() == ["0.webp", "2.webp"]

@@ -7,7 +7,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from app.shell import resources
-from app.shell.images import files, live
+from app.shell.images import addresses, files, live
 from app.shell.images import routes as image_routes
 from fnprune_core.atlas import cortex
 
@@ -21,7 +21,7 @@ def client(example):
 
 def test_the_body_comes_once_and_whole(client, example) -> None:
     version = files.version(example.atlas)
-    url = image_routes.live_body_url(example.atlas, version)
+    url = addresses.live_body_url(example.atlas, version)
     answer = client.get(url)
     assert answer.status_code == 200
     body = live.body(example.atlas, version)
@@ -32,6 +32,6 @@ def test_the_body_comes_once_and_whole(client, example) -> None:
 
 
 def test_an_atlas_that_is_not_there_is_told(client) -> None:
-    answer = client.get(image_routes.live_body_url("0" * 16, "x"))
+    answer = client.get(addresses.live_body_url("0" * 16, "x"))
     assert answer.status_code == 404
     assert "0" * 16 in answer.text
