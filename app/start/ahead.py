@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import typer
 from starlette.requests import Request
 from starlette.routing import Match
+from starlette.types import Message
 
 from app.shell import resources
 from app.shell.images import kept
@@ -73,7 +74,13 @@ def _ask(address: str) -> None:
     for route in image_routes.routes():
         match, found = route.matches(scope)
         if match is Match.FULL:
-            asyncio.run(route.endpoint(Request({**scope, **found})))
+            asyncio.run(route.endpoint(Request({**scope, **found}, _never_leaves)))
+
+
+async def _never_leaves() -> Message:
+    """Receive of who waits until the picture is drawn."""
+    await asyncio.Event().wait()
+    raise AssertionError
 
 
 if __name__ == "__main__":

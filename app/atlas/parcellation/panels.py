@@ -78,7 +78,7 @@ def scene(atlas: NetworkAtlas, look: Look, z: float, network: int) -> Scene:
     """Return what the viewer shows: each region in its network's colour, with its outline."""
     version = images.version(atlas.id)
 
-    def addresses(part: str) -> dict[int, str]:
+    def at_each_smoothing(part: str) -> dict[int, str]:
         return {fwhm: addresses.parcels_url(atlas.id, fwhm, part, version) for fwhm in images.FWHMS}
 
     return Scene(
@@ -86,8 +86,8 @@ def scene(atlas: NetworkAtlas, look: Look, z: float, network: int) -> Scene:
         greys=greys(atlas),
         overlays=(
             Parcels(
-                labels=addresses("labels"),
-                strengths=addresses("strengths"),
+                labels=at_each_smoothing("labels"),
+                strengths=at_each_smoothing("strengths"),
                 colours=look.colours,
                 names=[f"{k} · {name}" for k, name in enumerate(look.names)],
                 only=look.only,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from app.figures.theme import Mode
 from app.shell import view_state
 from app.shell.components import component
-from app.shell.images import addresses, kept
+from app.shell.images import addresses
 
 if TYPE_CHECKING:
     from app.figures.live.scene import LiveScene
@@ -44,7 +44,7 @@ def scanner_data(
 
     data = data_of(
         scene,
-        body=addresses.live_body_url(atlas_id, kept.version(atlas_id)),
+        body=addresses.live_body_url(atlas_id, addresses.version(atlas_id)),
         library=addresses.library_url(),
     )
     return data | {

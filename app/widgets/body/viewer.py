@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from app.doors.here import base_path
 from app.figures.theme import READING_ROOM, Mode
 from app.shell import view_state
 from app.shell.components import component
-from app.shell.images import addresses
 
 if TYPE_CHECKING:
     from app.widgets.body.scene import Scene
@@ -116,7 +116,7 @@ def _data(scene: Scene | Mapping[str, Any], mode: Mode, *, can_pick: bool = True
     shown = scene if isinstance(scene, Mapping) else scene.data()
     return {
         **shown,
-        "library": f"{addresses.base_path()}/{_LIBRARY}",
+        "library": f"{base_path()}/{_LIBRARY}",
         "keys": _KEYS,
         "without": f"{_WITHOUT} {shown['without']}".strip(),
         "picks": can_pick,
