@@ -12,8 +12,8 @@ from app.atlas.parcellation.figures import Look
 from app.figures.networks import parcellation_map
 from app.shell import recipes, resources, view_state, wording
 from app.shell.codec import flag, parameter
+from app.shell.images import addresses, places
 from app.shell.images import files as images
-from app.shell.images import places
 from app.widgets import atlas_frame, frame
 from app.widgets.body.note import PLACES, note
 from app.widgets.body.picks import unit_of
