@@ -1,5 +1,6 @@
 """Opening the doors: what is said when the server starts, and the refusal to serve unguarded."""
 
+import asyncio
 import logging
 import socket
 from collections.abc import AsyncIterator, Mapping
@@ -12,8 +13,10 @@ from streamlit import auth_util, config
 
 from app.doors import early, guard, here, patience, people, requests
 from app.doors.settings import ANY, DoorSettings, is_loopback
+from app.doors.uploads import Uploads, uploads
 from fnprune_core.errors import SettingsError
 
+_EXPIRY_S = 300.0
 _WILDCARDS = (here.ANYWHERE, "::")
 
 
@@ -36,8 +39,21 @@ async def announced(_app: object) -> AsyncIterator[dict[str, Any]]:
     door = here.door()
     for line in lines(door):
         typer.echo(line)
-    with patience.limited():
-        yield {}
+    uploaded = uploads()
+    expiry = asyncio.create_task(_expire(uploaded))
+    try:
+        with patience.limited():
+            yield {}
+    finally:
+        expiry.cancel()
+        uploaded.close()
+
+
+async def _expire(uploaded: Uploads) -> None:
+    """Delete what visits uploaded, once they have ended."""
+    while True:
+        await asyncio.sleep(_EXPIRY_S)
+        await asyncio.to_thread(uploaded.expire)
 
 
 def lines(door: DoorSettings) -> list[str]:

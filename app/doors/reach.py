@@ -4,6 +4,7 @@ The one place where a text of a browser becomes a path.
 """
 
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import platformdirs
 
 from app.doors.settings import MAX_READ, MAX_TEXT, ROOTS, DoorSettings
+from app.doors.uploads import VisitFolder
 from fnprune_core.errors import FnpruneError, StorageError, TextError
 from fnprune_core.storage.folders import folder_size
 from fnprune_core.storage.workspace import Workspace
@@ -33,6 +35,10 @@ class Reach:
         Folders below which files may be read and written; None for all of the machine.
     readable : tuple of Path
         Folders below which files may be read as well.
+    uploads : Path
+        Folder of what all visits have uploaded.
+    visit : VisitFolder or None
+        The one folder below it that may be read; no message names it.
     text_chars, read_bytes : int
         As in `Limits`.
     """
@@ -40,6 +46,8 @@ class Reach:
     workspace: Path
     roots: tuple[Path, ...] | None
     readable: tuple[Path, ...]
+    uploads: Path
+    visit: VisitFolder | None
     text_chars: int
     read_bytes: int
 
@@ -61,11 +69,35 @@ class Reach:
         path = _resolved(text)
         if self.roots is None:
             return path
+        if self.visit is not None and _is_below(path, self.visit.path):
+            return path
         allowed = (self.workspace, *self.readable, *self.roots)
-        _check(path, allowed, text)
-        for link in _links_below(path):
-            _check(_resolved(str(link)), allowed, text)
+        self._check(path, allowed, text)
+        for found in _files_and_links(path):
+            self._check(_resolved(str(found)), allowed, text)
+            if _has_other_names(found) and not _is_below(found, self.workspace):
+                raise PathRefusedError(
+                    f"{found.name!r} has a second name on this machine (a hard link), which may "
+                    "be outside of the folders that this server opens to its visitors.",
+                    hint="Put a copy there.",
+                )
         return path
+
+    def _check(self, path: Path, allowed: tuple[Path, ...], text: str) -> None:
+        """Raise an error unless a path is in a folder that is allowed, and no visit's uploads."""
+        is_uploaded = _is_below(path, self.uploads) or _is_below(self.uploads, path)
+        if is_uploaded or not any(_is_below(path, root) for root in allowed):
+            raise _refused(text, allowed)
+
+    def unnamed(self, error: FnpruneError) -> FnpruneError:
+        """Return an error whose words name uploaded files without their folder."""
+        if self.visit is not None:
+            error.message, error.hint = self.spelled(error.message), self.spelled(error.hint)
+        return error
+
+    def spelled(self, source: str) -> str:
+        """Return a source as a person names it: of an uploaded file the name alone."""
+        return source if self.visit is None else self.visit.unnamed(source)
 
     def texts_to_read(self, text: str) -> Path:
         """Return the path of texts that may be read, and are not too long for that."""
@@ -73,8 +105,8 @@ class Reach:
         n_bytes = folder_size(path) if path.is_dir() else _size(path)
         if n_bytes > self.read_bytes:
             raise TextError(
-                f"{text} holds {n_bytes / 1e6:,.0f} MB, and this server reads at most "
-                f"{self.read_bytes / 1e6:,.0f} MB of texts at once.",
+                f"{self.spelled(text)} holds {n_bytes / 1e6:,.0f} MB, and this server reads at "
+                f"most {self.read_bytes / 1e6:,.0f} MB of texts at once.",
                 hint=f"Give fewer files, or set {MAX_READ} (--max-read-mb) higher.",
             )
         return path
@@ -93,7 +125,7 @@ class Reach:
         if self.roots is None:
             return path
         allowed = (self.exports, *self.roots)
-        _check(path, allowed, text)
+        self._check(path, allowed, text)
         is_ours = _is_below(path, self.workspace) and not _is_below(path, self.exports)
         if is_ours or path in allowed:
             raise _refused(text, allowed)
@@ -122,8 +154,10 @@ class Reach:
                 self.check_texts(each)
 
 
-def reach_of(door: DoorSettings, workspace: Workspace, *, uploads: Path) -> Reach:
-    """Return what the browsers of a server may name.
+def reach_of(
+    door: DoorSettings, workspace: Workspace, *, uploads: Path, visit: VisitFolder | None = None
+) -> Reach:
+    """Return what the browsers of a server may name, or one visit.
 
     On a server for this machine alone, everything is its person's own. On any other: the
     workspace, the data folder, and the folders that it was given.
@@ -132,7 +166,9 @@ def reach_of(door: DoorSettings, workspace: Workspace, *, uploads: Path) -> Reac
     return Reach(
         workspace=workspace.root,
         roots=None if door.is_private else door.roots,
-        readable=(data.resolve(), uploads.resolve()),
+        readable=(data.resolve(),),
+        uploads=uploads.resolve(),
+        visit=visit,
         text_chars=door.limits.text_chars,
         read_bytes=door.limits.read_bytes,
     )
@@ -164,11 +200,6 @@ def _is_below(path: Path, root: Path) -> bool:
     return path == root or root in path.parents
 
 
-def _check(path: Path, allowed: tuple[Path, ...], text: str) -> None:
-    if not any(_is_below(path, root) for root in allowed):
-        raise _refused(text, allowed)
-
-
 def _refused(text: str, allowed: tuple[Path, ...]) -> PathRefusedError:
     return PathRefusedError(
         f"{text!r} is outside of the folders that this server opens to its visitors.",
@@ -177,15 +208,23 @@ def _refused(text: str, allowed: tuple[Path, ...]) -> PathRefusedError:
     )
 
 
-def _links_below(folder: Path) -> Iterator[Path]:
-    """Yield the links in a folder: whoever reads it follows them."""
-    if not folder.is_dir():
+def _files_and_links(path: Path) -> Iterator[Path]:
+    """Yield a file, or the files and links in a folder: whoever reads it follows them."""
+    if not path.is_dir():
+        yield path
         return
-    for parent, folders, names in os.walk(folder, onerror=_unreadable):
-        for name in (*folders, *names):
-            path = Path(parent, name)
-            if path.is_symlink():
-                yield path
+    for parent, folders, names in os.walk(path, onerror=_unreadable):
+        yield from (Path(parent, name) for name in names)
+        yield from (p for name in folders if (p := Path(parent, name)).is_symlink())
+
+
+def _has_other_names(path: Path) -> bool:
+    """Whether a file has a hard link: one of its names may lie anywhere on the disk."""
+    try:
+        found = path.stat()
+    except OSError:  # whoever reads it says what is wrong
+        return False
+    return stat.S_ISREG(found.st_mode) and found.st_nlink > 1
 
 
 def _unreadable(error: OSError) -> None:

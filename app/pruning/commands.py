@@ -89,4 +89,5 @@ def _texts(texts: TextChoice) -> str:
         "--document-column": texts.document_column,
     }
     named = spelled({name: value for name, value in options.items() if value})
-    return "".join(f" {shlex.quote(source)}" for source in sources) + (named if sources else "")
+    paths = "".join(f" {shlex.quote(resources.reach().spelled(source))}" for source in sources)
+    return paths + (named if sources else "")

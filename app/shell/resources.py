@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 
 from app.doors import here
 from app.doors.reach import Reach, reach_of
+from app.doors.uploads import uploads
 from app.figures import raster
 from app.shell import memory
 from app.shell.caching import cached
 from app.shell.jobs import JobLimits, JobManager
-from app.shell.text_choice import TextChoice, Uploads
+from app.shell.text_choice import TextChoice
+from app.shell.visit import visit_id
 from fnprune_core.atlas.annotation_files import Annotations
 from fnprune_core.atlas.annotations import path_of, read_annotations
 from fnprune_core.atlas.naming.stored import promoted_path
@@ -65,18 +67,18 @@ def shelf() -> "ModelShelf":
     """Return the holder of the one model in memory."""
     from app.shell.tasks import ModelShelf
 
-    return ModelShelf(reach=reach())
+    return ModelShelf(reach=reach_of(here.door(), workspace(), uploads=uploads().folder))
 
 
-@st.cache_resource
-def uploads() -> Uploads:
-    """Return the folder of uploaded files."""
-    return Uploads(limit_bytes=here.door().limits.upload_bytes)
+def upload(name: str, content: bytes) -> Path:
+    """Return the path of a file that this visit has uploaded."""
+    return uploads().store(visit_id(), name, content)
 
 
 def reach() -> Reach:
-    """Return what a browser may name and send to this server."""
-    return reach_of(here.door(), workspace(), uploads=uploads().folder)
+    """Return what this visit may name and send to this server."""
+    visit = uploads().of_visit(visit_id())
+    return reach_of(here.door(), workspace(), uploads=uploads().folder, visit=visit)
 
 
 def language_model(source: str) -> "LanguageModel | None":
@@ -162,9 +164,14 @@ def evaluation(id: str) -> "Perplexity":
     return results.open_evaluation(workspace(), id)
 
 
-@cached(max_entries=2)
 def documents(choice: TextChoice) -> "list[Document]":
-    """Return the chosen texts."""
+    """Return the chosen texts, where this visit may read them."""
+    choice.check(reach())
+    return _documents(choice)
+
+
+@cached(max_entries=2)
+def _documents(choice: TextChoice) -> "list[Document]":
     return choice.documents(reach())
 
 

@@ -68,10 +68,17 @@ class ModelShelf:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Run:
-    """Context of a task: the workspace, the models, and the report of its progress."""
+    """Context of a task: the workspace, the models, and the report of its progress.
+
+    Parameters
+    ----------
+    reach : Reach
+        What the visit that asked may name; while the task holds it, the visit's uploads stay.
+    """
 
     workspace: Workspace
     shelf: ModelShelf
+    reach: Reach
     report: Report
     cancel: CancelToken
 
@@ -86,11 +93,11 @@ class Run:
 
     def documents(self, texts: TextChoice) -> list[Document]:
         """Return chosen texts, read where they may be."""
-        return texts.documents(self.shelf.reach)
+        return texts.documents(self.reach)
 
     def target(self, text: str) -> Path:
         """Return a path to be written, if it may be."""
-        return self.shelf.reach.to_write(text)
+        return self.reach.to_write(text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,15 +109,24 @@ class Task:
     inputs: Mapping[str, Any]
     function: Callable[[Run], Any]
 
-    def job(self, workspace: Workspace, shelf: ModelShelf) -> JobFunction:
-        """Return the function that a job manager calls."""
+    def job(
+        self, workspace: Workspace, shelf: ModelShelf, *, reach: Reach | None = None
+    ) -> JobFunction:
+        """Return the function that a job manager calls; `reach` is that of the visit that asks."""
+        reached = shelf.reach if reach is None else reach
 
         def run(report: Report, cancel: CancelToken) -> Any:
-            shelf.reach.check_texts(self.inputs)
+            reached.check_texts(self.inputs)
             check_free_space(workspace.root, 0)
             with memory.kept():  # till the job ends
                 return self.function(
-                    Run(workspace=workspace, shelf=shelf, report=report, cancel=cancel)
+                    Run(
+                        workspace=workspace,
+                        shelf=shelf,
+                        reach=reached,
+                        report=report,
+                        cancel=cancel,
+                    )
                 )
 
         return run

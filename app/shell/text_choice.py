@@ -1,11 +1,6 @@
-"""The choice of texts, as plain values that a job can carry, and the folder of uploads."""
+"""The choice of texts, as plain values that a job can carry."""
 
 import csv
-import hashlib
-import tempfile
-import threading
-import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,14 +9,11 @@ import pyarrow
 import pyarrow.parquet
 
 from app.doors.reach import Reach
-from app.doors.settings import MAX_UPLOADS
-from fnprune_core.errors import StorageError, TextError
-from fnprune_core.inputs.files import file_name
+from fnprune_core.errors import FnpruneError, TextError
 from fnprune_core.inputs.json_values import parse_json
 from fnprune_core.texts.documents import Document, builtin_documents, is_path, read_documents
 from fnprune_core.texts.rows import json_table
 
-_UNUSED_S = 3600.0
 ROW_SUFFIXES = (".csv", ".json", ".jsonl", ".ndjson", ".parquet", ".tsv")
 
 
@@ -64,17 +56,20 @@ class TextChoice:
         if not self.sources:
             return builtin_documents(split=self.split, domains=self.domains or None)
         self.check(reach)
-        return [
-            document
-            for source in self.sources
-            for document in read_documents(
-                source,
-                text_column=self.text_column,
-                domain_column=self.domain_column or None,
-                document_column=self.document_column or None,
-                max_documents=self.max_documents,
-            )
-        ]
+        try:
+            return [
+                document
+                for source in self.sources
+                for document in read_documents(
+                    source,
+                    text_column=self.text_column,
+                    domain_column=self.domain_column or None,
+                    document_column=self.document_column or None,
+                    max_documents=self.max_documents,
+                )
+            ]
+        except FnpruneError as error:
+            raise reach.unnamed(error) from error.__cause__
 
     def check(self, reach: Reach) -> None:
         """Raise an error where a source is a path that may not be read, before it is touched."""
@@ -90,67 +85,6 @@ class TextChoice:
     def needs_network(self) -> bool:
         """Whether a source is the id of a data set, so that reading it may fetch it."""
         return any(not is_path(source) for source in self.sources)
-
-
-class Uploads:
-    """A temporary folder in which uploaded files keep their names; gone with the server.
-
-    Parameters
-    ----------
-    limit_bytes : int
-        Of all files together; those that were not used for an hour make room.
-    clock : callable, optional
-        Returns seconds; replaced in tests.
-    """
-
-    def __init__(self, *, limit_bytes: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="fnprune-uploads-")
-        self._limit, self._clock = limit_bytes, clock
-        self._lock = threading.Lock()
-        self._used: dict[Path, tuple[int, float]] = {}  # bytes, and when it was used last
-
-    @property
-    def folder(self) -> Path:
-        """Folder of the files."""
-        return Path(self._folder.name)
-
-    def store(self, name: str, content: bytes) -> Path:
-        """Return the path of a stored file; equal name and content, same path.
-
-        Raises
-        ------
-        StorageError
-            If there is no room for it beside what others are using.
-        SettingsError
-            If its name is none that a file can have.
-        """
-        digest = hashlib.sha256(content).hexdigest()[:12]
-        path = self.folder / digest / file_name(name)
-        with self._lock:
-            if path not in self._used:
-                self._make_room(len(content))
-                path.parent.mkdir(exist_ok=True)
-                path.write_bytes(content)
-            self._used[path] = len(content), self._clock()
-        return path
-
-    def _make_room(self, n_bytes: int) -> None:
-        before = self._clock() - _UNUSED_S
-        for path, (_, used) in sorted(self._used.items(), key=lambda item: item[1][1]):
-            if self._total() + n_bytes <= self._limit:
-                return
-            if used < before:
-                path.unlink(missing_ok=True)
-                del self._used[path]
-        if self._total() + n_bytes > self._limit:
-            raise StorageError(
-                f"This file has {n_bytes / 1e6:.1f} MB, and the {self._limit / 1e6:,.0f} MB that "
-                "this server keeps of uploads are in use.",
-                hint=f"Try again in an hour, or set {MAX_UPLOADS} (--max-uploads-mb) higher.",
-            )
-
-    def _total(self) -> int:
-        return sum(size for size, _ in self._used.values())
 
 
 def columns_of(path: Path) -> list[str]:

@@ -7,9 +7,11 @@ from app.doors import here, visits
 
 
 def visit_id() -> str:
-    """Return the id of the visit: the browser's, else the session's where there is no cookie."""
-    visit = visits.id_of(st.context.cookies, here.door())
-    if visit:  # a session without a browser has none
-        return visit
-    context = get_script_run_ctx()
-    return "" if context is None else context.session_id
+    """Return the id of the visit: the browser's, else the session's where there is no cookie.
+
+    Empty outside of a page.
+    """
+    context = get_script_run_ctx(suppress_warning=True)
+    if context is None:
+        return ""
+    return visits.id_of(st.context.cookies, here.door()) or context.session_id

@@ -16,7 +16,7 @@ _POLL_S = 0.8
 
 def start(task: Task) -> None:
     """Submit a job of this visit and watch it; a refusal is told on the page's next run."""
-    function = task.job(resources.workspace(), resources.shelf())
+    function = task.job(resources.workspace(), resources.shelf(), reach=resources.reach())
     try:
         job = resources.jobs().submit(
             task.kind, function, inputs=task.inputs, title=task.title, owner=visit_id()

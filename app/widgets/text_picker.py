@@ -74,7 +74,7 @@ def _choose_uploaded(key: str) -> TextChoice | None:
     )
     if not files:
         return None
-    paths = [resources.uploads().store(file.name, file.getvalue()) for file in files]
+    paths = [resources.upload(file.name, file.getvalue()) for file in files]
     return _with_columns(key, [str(path) for path in paths])
 
 

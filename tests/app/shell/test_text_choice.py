@@ -1,51 +1,12 @@
-"""Choices of texts as plain values, and where uploads lie."""
+"""Choices of texts as plain values."""
 
 import pandas as pd
 import pytest
 from open_reach import open_reach
 
-from app.shell.text_choice import TextChoice, Uploads, columns_of
-from fnprune_core.errors import SettingsError, StorageError, TextError
+from app.shell.text_choice import TextChoice, columns_of
+from fnprune_core.errors import TextError
 from fnprune_core.storage.workspace import Workspace
-
-
-def test_upload_keeps_its_name_and_never_leaves_its_folder() -> None:
-    uploads = Uploads(limit_bytes=1000)
-    path = uploads.store("ein é 文 👩‍🔬.csv", b"text\nhello\n")
-    assert path.name == "ein é 文 👩‍🔬.csv"
-    assert uploads.folder in path.parents
-    assert path.read_bytes() == b"text\nhello\n"
-    assert uploads.store(path.name, b"text\nhello\n") == path
-    assert uploads.store(path.name, b"text\nother\n") != path
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["../../evil.csv", "..\\evil.csv", "/etc/passwd", "..", ".", "", "a\0b.csv", "a\nb.csv",
-     "\ud800.csv", "x" * 252 + ".csv", "é" * 126 + ".csv"],
-)  # fmt: skip
-def test_a_name_that_no_file_can_have_is_refused_in_words(name) -> None:
-    """A long one and a zero byte ended in tracebacks, and a path lost its folders."""
-    uploads = Uploads(limit_bytes=1000)
-    with pytest.raises(SettingsError, match=r"The file's name .*Rename the file"):
-        uploads.store(name, b"text")
-    assert list(uploads.folder.iterdir()) == []
-
-
-def test_uploads_are_bounded_and_those_long_unused_make_room() -> None:
-    seconds = [0.0]
-    uploads = Uploads(limit_bytes=100, clock=lambda: seconds[0])
-    first, second = uploads.store("a.txt", b"a" * 60), uploads.store("b.txt", b"b" * 40)
-    with pytest.raises(StorageError, match="in use"):
-        uploads.store("c.txt", b"c" * 50)
-    assert first.is_file()
-    seconds[0] = 3000.0
-    uploads.store("b.txt", b"b" * 40)  # used again: it stays
-    seconds[0] = 3700.0
-    third = uploads.store("c.txt", b"c" * 50)
-    assert (first.exists(), second.exists(), third.exists()) == (False, True, True)
-    with pytest.raises(StorageError, match="in use"):
-        uploads.store("d.txt", b"d" * 101)
 
 
 @pytest.mark.parametrize("ending", ["csv", "tsv", "json", "jsonl", "parquet", "txt"])
