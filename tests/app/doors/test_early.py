@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+from types import SimpleNamespace
 
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
@@ -30,7 +31,8 @@ def test_what_must_be_drawn_waits_for_the_early_imports(fresh, monkeypatch) -> N
     imports = early._Imports()
     monkeypatch.setattr(early, "_IMPORTS", imports)
     monkeypatch.setattr(early, "MODULES", ("app.doors.early",))
-    monkeypatch.setattr(early.importlib, "import_module", lambda name: may_end.wait(30))
+    waiting = SimpleNamespace(import_module=lambda name: may_end.wait(30))
+    monkeypatch.setattr(early, "importlib", waiting)
     early.import_early()
     client = TestClient(Starlette(routes=image_routes.routes()))
     answers: list[int] = []
