@@ -6,6 +6,7 @@ from functools import cache
 from streamlit import config
 
 from app.doors.settings import VARIABLES, DoorSettings, read
+from app.doors.uploads import Uploads, sweep
 
 ANYWHERE = "0.0.0.0"  # what Streamlit listens on where no address is set
 
@@ -29,3 +30,10 @@ def door() -> DoorSettings:
 @cache
 def _read(listening: str, variables: tuple[tuple[str, str], ...]) -> DoorSettings:
     return read(listening, dict(variables))
+
+
+@cache
+def uploads() -> Uploads:
+    """Return the uploads of this server; what killed servers left behind goes first."""
+    sweep()
+    return Uploads(limit_bytes=door().limits.upload_bytes)

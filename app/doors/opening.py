@@ -13,7 +13,7 @@ from streamlit import auth_util, config
 
 from app.doors import early, guard, here, patience, people, requests
 from app.doors.settings import ANY, DoorSettings, is_loopback
-from app.doors.uploads import Uploads, uploads
+from app.doors.uploads import Uploads
 from fnprune_core.errors import SettingsError
 
 _EXPIRY_S = 300.0
@@ -39,7 +39,7 @@ async def announced(_app: object) -> AsyncIterator[dict[str, Any]]:
     door = here.door()
     for line in lines(door):
         typer.echo(line)
-    uploaded = uploads()
+    uploaded = here.uploads()
     expiry = asyncio.create_task(_expire(uploaded))
     try:
         with patience.limited():

@@ -9,11 +9,9 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from functools import cache
 from pathlib import Path
 from weakref import WeakValueDictionary
 
-from app.doors import here
 from app.doors.settings import MAX_UPLOADS
 from fnprune_core.errors import StorageError
 from fnprune_core.inputs.files import file_name
@@ -127,9 +125,8 @@ class Uploads:
         return sum(size for size, _ in self._used.values())
 
 
-@cache
-def uploads() -> Uploads:
-    """Return the uploads of this server; what killed servers left behind goes first."""
+def sweep() -> None:
+    """Delete what killed servers left behind."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         try:
             is_old = time.time() - folder.stat().st_mtime > _LEFTOVER_S
@@ -137,4 +134,3 @@ def uploads() -> Uploads:
             continue
         if is_old and not is_in_use(folder):
             shutil.rmtree(folder, ignore_errors=True)
-    return Uploads(limit_bytes=here.door().limits.upload_bytes)

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from app.doors import here
 from app.doors.reach import Reach, reach_of
-from app.doors.uploads import uploads
 from app.figures import raster
 from app.shell import memory
 from app.shell.caching import cached
@@ -67,18 +66,18 @@ def shelf() -> "ModelShelf":
     """Return the holder of the one model in memory."""
     from app.shell.tasks import ModelShelf
 
-    return ModelShelf(reach=reach_of(here.door(), workspace(), uploads=uploads().folder))
+    return ModelShelf(reach=reach_of(here.door(), workspace(), uploads=here.uploads().folder))
 
 
 def upload(name: str, content: bytes) -> Path:
     """Return the path of a file that this visit has uploaded."""
-    return uploads().store(visit_id(), name, content)
+    return here.uploads().store(visit_id(), name, content)
 
 
 def reach() -> Reach:
     """Return what this visit may name and send to this server."""
-    visit = uploads().of_visit(visit_id())
-    return reach_of(here.door(), workspace(), uploads=uploads().folder, visit=visit)
+    visit = here.uploads().of_visit(visit_id())
+    return reach_of(here.door(), workspace(), uploads=here.uploads().folder, visit=visit)
 
 
 def language_model(source: str) -> "LanguageModel | None":

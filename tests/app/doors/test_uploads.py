@@ -134,14 +134,13 @@ SERVER = """
 import os, sys, uvicorn
 from contextlib import asynccontextmanager
 from starlette.applications import Starlette
-from app.doors import early, opening
-from app.doors.uploads import uploads
+from app.doors import early, here, opening
 early.MODULES = ()
 
 @asynccontextmanager
 async def lifespan(app):
     async with opening.announced(app) as state:
-        uploads().store("a", "a.txt", b"a")
+        here.uploads().store("a", "a.txt", b"a")
         yield state
 
 class Server(uvicorn.Server):
