@@ -16,7 +16,7 @@ def person(visit: Visit, role: str) -> Person:
 
 
 async def _two_visits(url: str, query: str) -> None:
-    a, b = (await asyncio.to_thread(cookies_of, url) for _ in range(2))
+    a, b = [await asyncio.to_thread(cookies_of, url) for _ in range(2)]
     async with (
         visiting(url, cookies=a) as of_a,
         visiting(url, cookies=b) as of_b,
