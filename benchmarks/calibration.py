@@ -33,6 +33,7 @@ from scipy import stats
 
 from fnprune_core.atlas import connectome, decoding, thresholds
 from fnprune_core.atlas.chance.calibration import calibrate
+from fnprune_core.atlas.chance.directions import KINDS, directions
 from fnprune_core.atlas.chance.names import domain_names
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.decomposition.group_ica import GroupICA
@@ -424,6 +425,44 @@ def _permuted_share(rng: np.random.Generator, energy: Floats) -> float:
     return float((n / 200 <= 0.05).mean())
 
 
+def random_directions(rng: np.random.Generator, *, short: bool) -> Iterator[Row]:
+    """Yield how domains differ in planted networks, and in random directions beside them.
+
+    24 documents of two domains; in the first case four networks are three times as strong in one
+    of these, in the second case in none.
+    """
+    n_times, k = (2 if short else 20), 4
+    for times, case in ((3.0, "networks follow a domain"), (1.0, "nothing follows a domain")):
+        passed: dict[str, list[float]] = {name: [] for name in ("networks", *KINDS)}
+        explained: dict[str, list[float]] = {name: [] for name in passed}
+        for _ in range(n_times):
+            signals = Signals(rng, "Gaussian", 0)
+            document = np.arange(signals.n_tokens) // 60
+            courses = rng.laplace(size=(signals.n_tokens, k)) / np.sqrt(2)
+            courses[document % 2 == 1] *= times
+            truth = rng.random((k, signals.layout.n_units)) < 0.05
+            loadings = truth * rng.uniform(0.3, 1.2, truth.shape)
+            signals.signals = (signals.signals + courses @ loadings).astype(np.float32)
+            signals.mean, signals.std = signals.signals.mean(axis=0), signals.signals.std(axis=0)
+            names = [f"domain {number % 2}" for number in document]
+            signals.tokens = _tokens([f"d{number}" for number in document], names)
+            ica = GroupICA(n_components=k, n_runs=1, normalize="recording")
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                atlas = NetworkAtlas(ica.fit(signals).result_, signals.tokens)
+            found = directions(signals, atlas, seed=int(rng.integers(1 << 31)))
+            for name in passed:
+                test = decoding.domain_test(
+                    atlas if name == "networks" else found.of(name), n_permutations=199
+                )
+                passed[name] += (test.p_value <= 0.05).astype(float).tolist()
+                explained[name] += test.statistic.tolist()
+        for name, values in passed.items():
+            most = None if times > 1 else 0.07
+            yield mean(f"{case}: {name}, p ≤ 0.05", values, most=most)
+            yield mean(f"{case}: {name}, variance that domains explain", explained[name])
+
+
 def connectome_intervals(rng: np.random.Generator, *, short: bool) -> Iterator[Row]:
     """Yield how often the interval of a correlation that varies over documents holds the truth."""
     n_times, n_documents = (60 if short else 300), 24
@@ -499,6 +538,7 @@ SIMULATIONS: dict[str, tuple[Callable[..., Iterator[Row]], ...]] = {
     "stability": (stability,),
     "members": (members,),
     "names": (names,),
+    "directions": (random_directions,),
 }
 
 

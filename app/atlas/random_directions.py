@@ -57,8 +57,8 @@ def show_all(atlas: NetworkAtlas) -> None:
         hide_index=True,
         alt="Statistics of networks beside those of random directions",
         column_config={
-            "statistic": text("statistic", width="large"),
-            "kind": text("random directions"),
+            "statistic": text("statistic", width="small"),
+            "kind": text("directions", width="small"),
             "networks": number("networks, median", format="%.2f"),
             "directions": number("directions, median", format="%.2f"),
             "difference": number(format="%+.2f"),

@@ -141,13 +141,9 @@ class Statistic:
 
 STATISTICS: Mapping[str, Statistic] = MappingProxyType(
     {
-        "domains": Statistic(
-            title="Variance of documents' log energy that domains explain", of=by_domain
-        ),
-        "classes": Statistic(
-            title="Variance of the time course that token classes explain", of=by_class
-        ),
-        "tokens": Statistic(title="Variance of the time course that tokens explain", of=by_token),
+        "domains": Statistic(title="Domains, of documents' log energy (η²)", of=by_domain),
+        "classes": Statistic(title="Token classes, of the time course (η²)", of=by_class),
+        "tokens": Statistic(title="Tokens, of the time course (ε²)", of=by_token),
     }
 )
 
