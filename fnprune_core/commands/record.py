@@ -47,7 +47,9 @@ def record(
     window: Window = 512,
     max_tokens: Annotated[int, typer.Option(help="At most so many tokens.")] = 16384,
     n_dummy_tokens: Annotated[int, typer.Option(help="First tokens left out of statistics.")] = 4,
-    batch_size: Annotated[int, typer.Option(help="Windows per forward pass.")] = 4,
+    batch_size: Annotated[
+        int, typer.Option(help="Windows read together; on a CPU at least one per thread.")
+    ] = 4,
     pack: Annotated[bool, typer.Option(help="Join short documents of a domain.")] = False,
     seed: Annotated[
         int | None,

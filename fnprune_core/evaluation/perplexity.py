@@ -21,14 +21,13 @@ from fnprune_core.machine import memory
 from fnprune_core.models.architectures import weight_of
 from fnprune_core.models.log_probabilities import token_log_probabilities
 from fnprune_core.progress import NEVER, CancelToken
-from fnprune_core.texts.batches import FittingBatches, windows_that_fit
+from fnprune_core.texts.batches import FittingBatches, in_passes, is_on_cpu, windows_that_fit
 from fnprune_core.texts.windows import Windows, batches_of, stacked_ids
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-#: Of one forward pass on a CPU, where more are not quicker: logits take 0.2 MB each in float32.
-_BATCH_TOKENS = 1024
+#: Windows that a GPU reads together; a CPU reads one for each thread.
 _BATCH_SIZE = 4
 
 Context = Callable[[], AbstractContextManager[Any]]
@@ -65,8 +64,9 @@ def perplexity_stream(
     Parameters
     ----------
     batch_size : int, optional
-        Windows of one forward pass; by default four, and fewer where they are long on a CPU, or a
-        GPU should not hold them. Where memory runs out, half as many from then on.
+        Windows that are read together; by default four, and fewer if a GPU should not hold them;
+        on a CPU as many as its threads read at a time. Where memory runs out, half as many from
+        then on.
     context : callable
         Returns a context manager that is entered around each forward pass (``silenced`` for a
         preview, or of nothing to hold the lock of a shared model); it is never open while a
@@ -103,19 +103,23 @@ def perplexity_stream(
     if not np.isnan(nll).any():
         yield result_so_far()
     if batch_size is None:
-        quick = max(1, _BATCH_TOKENS // windows.window) if device.type == "cpu" else _BATCH_SIZE
-        batch_size = windows_that_fit(model, windows.window, most=min(_BATCH_SIZE, quick))
+        most = 1 if is_on_cpu(model) else _BATCH_SIZE
+        batch_size = windows_that_fit(model, windows.window, most=most)
 
     def losses(batch: range) -> list[float]:
         cancel.raise_if_cancelled()
         ids = stacked_ids(windows, batch).to(device)
+
+        def read(rows: slice) -> list[float]:
+            logits = model(ids[rows], use_cache=False).logits
+            return [
+                _loss(row, window_ids, window)
+                for row, window_ids, window in zip(logits, ids[rows], batch[rows], strict=True)
+            ]
+
         start = time.perf_counter()
-        with context(), torch.inference_mode():
-            logits = model(ids, use_cache=False).logits
-        found = [
-            _loss(row, window_ids, window)
-            for row, window_ids, window in zip(logits, ids, batch, strict=True)
-        ]
+        with context():
+            found = [loss for part in in_passes(model, ids, read) for loss in part]
         on_pass(ids.numel(), time.perf_counter() - start)
         return found
 

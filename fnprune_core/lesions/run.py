@@ -41,7 +41,6 @@ from fnprune_core.texts.windows import Windows
 
 KIND = "lesions"
 READING = "reading under lesions"
-BATCH_TOKENS = 1024
 
 
 MOST_LESIONS = 100_000
@@ -421,7 +420,6 @@ def _window_losses(
     stream = perplexity_stream(
         language_model.model,
         windows,
-        batch_size=max(1, BATCH_TOKENS // windows.window),
         context=context,
         on_pass=partial(language_model.pace.note, "reading"),
         cancel=cancel,

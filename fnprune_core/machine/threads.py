@@ -27,6 +27,8 @@ _NARROW = 64
 _PART = 4096  # terms of a part, whose columns stay in the cache
 _MOST_PARTS = 64
 _BAND = 128  # rows of a symmetric result that are summed together
+#: Held while workers begin: meanwhile torch counts one thread for all who ask it first.
+_BEGINNING = threading.Lock()
 _Item = TypeVar("_Item")
 _Found = TypeVar("_Found")
 
@@ -66,17 +68,28 @@ def one_thread() -> Iterator[None]:
 
 
 def of_each(
-    function: Callable[[_Item], _Found], items: Sequence[_Item], *, device: torch.device
+    function: Callable[[_Item], _Found],
+    items: Sequence[_Item],
+    *,
+    device: torch.device,
+    share: bool = True,
 ) -> list[_Found]:
     """Return what a function gives for each item, in their order.
 
     On the CPU as many items at a time as torch has threads, each on one thread: small matrices
     leave the others idle. The first error is raised, once the items that were begun have ended.
+
+    Parameters
+    ----------
+    share : bool
+        Whether a single item may have all threads. False where its last bits must not depend on
+        how many there are.
     """
-    n_workers = min(torch.get_num_threads(), len(items))
-    if n_workers < 2 or device.type != "cpu":
-        return [function(item) for item in items]
     n_threads = torch.get_num_threads()
+    n_workers = min(n_threads, len(items))
+    is_single = n_workers == 0 or n_threads == 1 or (n_workers == 1 and share)
+    if is_single or device.type != "cpu":
+        return [function(item) for item in items]
     all_begun = threading.Barrier(n_workers + 1)
 
     def begin() -> None:
@@ -86,9 +99,10 @@ def of_each(
 
     with ThreadPoolExecutor(n_workers, initializer=begin) as pool:
         # Each item finds no idle worker until all have begun, so all are there.
-        waiting = [pool.submit(function, item) for item in items]
-        all_begun.wait()
-        torch.set_num_threads(n_threads)
+        with _BEGINNING:
+            waiting = [pool.submit(function, item) for item in items]
+            all_begun.wait()
+            torch.set_num_threads(n_threads)
         try:
             return [each.result() for each in waiting]
         finally:

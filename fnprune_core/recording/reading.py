@@ -1,9 +1,10 @@
-"""One pass of the model over some windows: every unit scaled, rounded and summed while it is hot.
+"""Windows read by the model: every unit scaled, rounded and summed while it is hot.
 
 A layer's activations are in the processor's cache when its output projection is about to read
 them. There they become float16, and their moments are taken, before the next layer replaces them.
 """
 
+import threading
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from fnprune_core.models.hooks import watch_inputs
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.log_probabilities import token_log_probabilities
 from fnprune_core.storage.large_writes import page_aligned
+from fnprune_core.texts.batches import FittingBatches, in_passes, windows_that_fit
 
 _SCALED_MAXIMUM = 4096.0  # leaves 2^26 below the largest value before float16 goes subnormal
 _LEAST_EXPONENT = -100.0  # a scale that is itself subnormal would divide by zero
@@ -26,7 +28,7 @@ PER_SESSION = {"scales": "f4", "session_mean": "f4", "session_m2": "f8", "dummy_
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ReadWindows:
-    """What one pass over equally long windows gives.
+    """What passes over equally long windows give.
 
     Parameters
     ----------
@@ -67,8 +69,14 @@ class Reader:
         self.n_dummy_tokens = n_dummy_tokens
         self._buffers = [page_aligned(0) for _ in range(n_buffers)]
 
+    def fitting(self, window: int, *, most: int) -> FittingBatches:
+        """Return batches of windows of so many tokens that memory holds beside what is kept."""
+        model = self.language_model.model
+        n_bytes = 2 * len(self._buffers) * self.language_model.layout.n_units
+        return FittingBatches(windows_that_fit(model, window, most=most, kept_bytes=n_bytes))
+
     def read(self, token_ids: Tensor) -> ReadWindows:
-        """Read windows of equal length, (windows, tokens), in one forward pass."""
+        """Read windows of equal length, (windows, tokens); the model's lock is held meanwhile."""
         language_model, layout = self.language_model, self.language_model.layout
         n_windows, n_tokens = token_ids.shape
         signals = self._room(n_windows, n_tokens, layout.n_units)
@@ -77,22 +85,29 @@ class Reader:
             for name, code in {**PER_SESSION, "largest": "f4"}.items()
         }
 
+        here = threading.local()  # passes run side by side: which rows this one reads
+
         def keep(layer: int, x: Tensor) -> None:
             units = layout.layer_slice(layer)
+            stored = signals[here.rows, :, units]
             # Some families (OPT) lay all tokens of a batch in one row.
-            found = self._store(x.detach().reshape(n_windows, n_tokens, -1), signals[:, :, units])
+            found = self._store(x.detach().reshape(len(stored), n_tokens, -1), stored)
             for name, values in found.items():
-                kept[name][:, units] = values.to("cpu")
+                kept[name][here.rows, units] = values.to("cpu")
 
         projections = output_projections(language_model.model, language_model.architecture)
         ids = token_ids.to(language_model.device)
-        with language_model.lock, torch.inference_mode(), watch_inputs(projections, keep):
-            logits = language_model.model(ids, use_cache=False).logits
         log_probabilities = np.full((n_windows, n_tokens), np.nan, dtype=np.float32)
-        with torch.inference_mode():
-            for row, window_ids in enumerate(ids.to(logits.device)):
-                found = token_log_probabilities(logits[row], window_ids)
-                log_probabilities[row, 1:] = found.cpu().numpy()
+
+        def read(rows: slice) -> None:
+            here.rows = rows
+            logits = language_model.model(ids[rows], use_cache=False).logits
+            pairs = zip(logits, ids[rows].to(logits.device), strict=True)
+            found = [token_log_probabilities(*pair).cpu().numpy() for pair in pairs]
+            log_probabilities[rows, 1:] = found
+
+        with language_model.lock, watch_inputs(projections, keep):
+            in_passes(language_model.model, ids, read)
         # Only now: after a pass that failed the same is filled again, and none that may be written.
         self._buffers.append(self._buffers.pop(0))
         return ReadWindows(

@@ -41,7 +41,7 @@ from fnprune_core.storage.folders import (
 from fnprune_core.storage.json_files import write_json
 from fnprune_core.storage.manifests import artifact_id, manifest_of
 from fnprune_core.storage.workspace import Workspace
-from fnprune_core.texts.batches import FittingBatches, windows_that_fit
+from fnprune_core.texts.batches import windows_that_fit
 from fnprune_core.texts.cutting import cut_windows
 from fnprune_core.texts.documents import Document
 from fnprune_core.texts.token_pieces import REPLACEMENT, pieces_of
@@ -256,9 +256,7 @@ def _record_sessions(
 
     report(writer.n_done)
     reader = Reader(language_model, n_dummy_tokens=windows.n_dummy_tokens)
-    fitting = FittingBatches(
-        windows_that_fit(language_model.model, windows.window, most=settings.batch_size)
-    )
+    fitting = reader.fitting(windows.window, most=settings.batch_size)
 
     def read_batch(batch: range) -> ReadWindows:
         cancel.raise_if_cancelled()
@@ -333,7 +331,13 @@ def estimate_recording(
 ) -> RecordingEstimate:
     """Return the time, disk and memory of a recording."""
     anatomy = language_model.anatomy()
-    batch_tokens = settings.batch_size * settings.window
+    n_together = windows_that_fit(
+        language_model.model,
+        settings.window,
+        most=settings.batch_size,
+        kept_bytes=4 * anatomy.n_units,
+    )
+    batch_tokens = min(n_together, windows.n_windows) * settings.window
     seconds = language_model.seconds_per_token("recording")
     memory_bytes = anatomy.parameter_bytes + batch_tokens * (
         4 * anatomy.n_units + 6 * anatomy.vocabulary_size

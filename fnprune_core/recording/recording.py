@@ -56,7 +56,8 @@ class RecordingSettings:
     max_tokens : int or None
         Upper bound, in whole windows.
     batch_size : int
-        Sessions per forward pass; does not change the signals.
+        Sessions that are read together, at least one for each thread of a CPU; does not change
+        the signals.
     pack : bool
         Join the documents of a domain before cutting, for documents shorter than a window.
     seed : int or None

@@ -19,7 +19,6 @@ from fnprune_core.recording.moments import SessionMoments
 from fnprune_core.recording.reading import Reader, ReadWindows
 from fnprune_core.recording.sessions import Sessions, StoredSession, normalised, runs_of_sessions
 from fnprune_core.recording.summary import BASIS, GRAM, GROUP, PRODUCTS, PROJECTIONS
-from fnprune_core.texts.batches import FittingBatches, windows_that_fit
 from fnprune_core.texts.windows import Windows, batches_of, stacked_ids
 
 #: Of sessions that are gathered before they are added to the Gram matrices, which are read and
@@ -52,10 +51,9 @@ class ReadSessions(SessionMoments):
         self.language_model = language_model
         # One buffer: what is asked for is copied before the next pass.
         self._reader = Reader(language_model, n_dummy_tokens=windows.n_dummy_tokens, n_buffers=1)
-        most = windows_that_fit(language_model.model, windows.window, most=batch_size)
-        self._batch_of = {i: b for b in batches_of(windows, most) for i in b}
+        self._fitting = self._reader.fitting(windows.window, most=batch_size)
+        self._batch_of = {i: b for b in batches_of(windows, self._fitting.most) for i in b}
         self._batch, self._read = range(0), _NOTHING
-        self._fitting = FittingBatches(most)
 
     def _read_batch(self, batch: range) -> ReadWindows:
         ids = stacked_ids(self.windows, batch)

@@ -1,16 +1,27 @@
-"""Batches of windows that memory holds: sized before on a GPU, halved where it did not."""
+"""Batches of windows that memory holds, and the passes in which a model reads them.
+
+On a GPU a batch is one pass. On a CPU it is several, side by side, each of few windows and on one
+thread: then nothing that a pass gives depends on the number of threads or on the batch, and no core
+waits for the others at each product of matrices.
+"""
 
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
+from torch import Tensor
 
 from fnprune_core.errors import SettingsError
+from fnprune_core.machine.threads import of_each
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 _Read = TypeVar("_Read")
+#: Of one pass on a CPU, if windows are shorter: of more tokens it is no quicker.
+PASS_TOKENS = 512
+#: Most that the windows of a batch may take on a CPU.
+_CPU_BYTES = 4 << 30
 #: How errors say it that are of no kind of their own: of torch's CPU, CUDA, cuBLAS and MPS.
 _SIGNS = ("defaultcpuallocator", "out of memory", "cublas_status_alloc_failed")
 #: Of what a model leaves of a GPU's memory; the rest is for what differs between families.
@@ -78,13 +89,58 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(sign in text for sign in _SIGNS)
 
 
-def windows_that_fit(model: "PreTrainedModel", window: int, *, most: int) -> int:
-    """Return how many windows of so many tokens a pass may take, `most` at most.
+def in_passes(model: "PreTrainedModel", ids: Tensor, read: Callable[[slice], _Read]) -> list[_Read]:
+    """Return what `read` gives for each pass over windows (n_windows, tokens), in their order.
 
-    On GPUs as many as half of the memory should hold that the model leaves on the fullest of them;
-    elsewhere `most`. The same for a model at all times, so that results do not hang on what else
-    a GPU holds.
+    On a CPU as many passes at a time as there are threads, in threads of their own, so `read` may
+    change nothing that it shares with others but the rows that it is asked for.
+
+    Parameters
+    ----------
+    read : callable
+        Runs the model over some rows of `ids`; called in inference mode.
     """
+    n_windows, n_tokens = ids.shape
+    n_each = _of_a_pass(n_tokens) if is_on_cpu(model) else n_windows
+    rows = [slice(i, min(i + n_each, n_windows)) for i in range(0, n_windows, n_each)]
+
+    def pass_over(part: slice) -> _Read:
+        with torch.inference_mode():  # each thread has its own
+            return read(part)
+
+    return of_each(pass_over, rows, device=ids.device, share=not is_on_cpu(model))
+
+
+def is_on_cpu(model: "PreTrainedModel") -> bool:
+    """Whether all of a model is in the CPU's memory."""
+    return all(parameter.device.type == "cpu" for parameter in model.parameters())
+
+
+def _of_a_pass(window: int) -> int:
+    """Return how many windows of so many tokens a CPU reads in one pass."""
+    return max(1, PASS_TOKENS // window)
+
+
+def windows_that_fit(
+    model: "PreTrainedModel", window: int, *, most: int, kept_bytes: int = 0
+) -> int:
+    """Return how many windows of so many tokens a batch may take.
+
+    On GPUs `most`, or as many as half of the memory should hold that the model leaves on the
+    fullest of them. The same for a model at all times, so that results do not hang on what else
+    a GPU holds. On a CPU at least `most` and a pass for each thread, in whole passes, but what 4 GB
+    hold: results do not hang on it.
+
+    Parameters
+    ----------
+    kept_bytes : int
+        What is kept of each token in the CPU's memory.
+    """
+    if is_on_cpu(model):
+        n_each = _of_a_pass(window)
+        n_bytes = n_each * window * (bytes_per_token(model.config, model.dtype) + kept_bytes)
+        n_passes = max(torch.get_num_threads(), -(-most // n_each))
+        return n_each * max(1, min(n_passes, _CPU_BYTES // n_bytes))
     held: dict[torch.device, int] = {}
     for parameter in model.parameters():
         held[parameter.device] = held.get(parameter.device, 0) + parameter.nbytes

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 import tiny
+import torch
 from command_line import Program
 from planted import Planted, planted
 from study import Study, begin
@@ -32,6 +33,16 @@ def program(monkeypatch, capsys, tmp_path) -> Program:
     }.items():
         monkeypatch.setenv(name, value)
     return Program(monkeypatch, capsys, workspace)
+
+
+@pytest.fixture
+def short_passes(monkeypatch) -> None:
+    """Two windows of 32 tokens a pass, and one pass at a time: work of several batches."""
+    monkeypatch.setattr("fnprune_core.texts.batches.PASS_TOKENS", 64)
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(n_threads)
 
 
 @pytest.fixture(scope="session")

@@ -36,6 +36,11 @@ FLAP = PlanSettings(score="flap", ratio=0.3, sink_units=2)
 OTHERS = (FLAP.with_(ratio=0.5), FLAP.with_(score="magnitude"), FLAP.with_(score="random"))
 
 
+@pytest.fixture(autouse=True)
+def four_windows_a_pass(short_passes, monkeypatch) -> None:
+    monkeypatch.setattr("fnprune_core.texts.batches.PASS_TOKENS", 128)
+
+
 @pytest.fixture
 def lab(workspace, llama, recording):
     """A tiny model, windows of two domains that it did not calibrate on, and four plans."""

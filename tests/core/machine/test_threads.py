@@ -9,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tiny
 import torch
 from unsealed import unseal
 
 from fnprune_core.decomposition.decomposition import Decomposition
+from fnprune_core.evaluation.perplexity import perplexity
 from fnprune_core.machine.threads import (
     eigen,
     gram,
@@ -21,7 +23,10 @@ from fnprune_core.machine.threads import (
     one_thread,
     product,
 )
+from fnprune_core.models.loading import load_model
+from fnprune_core.recording.reading import Reader
 from fnprune_core.storage.checksums import MANIFEST
+from fnprune_core.texts.windows import stacked_ids
 
 TESTS = Path(__file__).parents[2]
 CPU = torch.device("cpu")
@@ -192,6 +197,24 @@ def test_an_atlas_of_before_has_its_fingerprint_from_its_maps(made, tmp_path) ->
     assert stored.n_networks == len(with_key.marks)
 
 
+@pytest.mark.parametrize(("dtype", "lengths"), [("bfloat16", (280, 280)), ("float32", (7,))])
+def test_a_real_model_gives_the_same_bits_on_any_number_of_threads(dtype, lengths) -> None:
+    """Products of its width are split among threads: in bfloat16 by AMX, of few tokens by MKL."""
+    language_model = load_model(dtype=dtype)
+    windows = tiny.toy_windows(lengths, n_documents=len(lengths))
+    ids = stacked_ids(windows, range(len(lengths)))
+
+    def passes() -> list[torch.Tensor]:
+        read = Reader(language_model, n_dummy_tokens=2).read(ids)
+        losses = perplexity(language_model.model, windows).window_nll
+        kept = [read.signals, read.log_probabilities[:, 1:], *read.per_session.values(), losses]
+        return [torch.from_numpy(array) for array in kept]
+
+    one, *others = on_threads(1, 2, 3, work=passes)
+    for other in others:
+        assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_items_are_done_by_threads_of_one_thread_each(threads) -> None:
     """In order, with torch's threads put back, here and for threads that begin later."""
@@ -212,5 +235,7 @@ def test_items_are_done_by_threads_of_one_thread_each(threads) -> None:
             assert pool.submit(torch.get_num_threads).result() == threads
         assert torch.get_num_threads() == threads
         assert of_each(seen, [7], device=CPU) == [(7, threads)]
+        assert of_each(seen, [7], device=CPU, share=False) == [(7, 1)]
+        assert of_each(seen, [], device=CPU, share=False) == []
     finally:
         torch.set_num_threads(before)

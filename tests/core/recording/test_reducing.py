@@ -29,6 +29,9 @@ def recorded(workspace, llama, **options) -> dict[str, bytes]:
     }
 
 
+pytestmark = pytest.mark.usefixtures("short_passes")
+
+
 @pytest.mark.parametrize("stage", STAGES)
 def test_stopped_in_any_reading_it_ends_in_the_same_bytes(tmp_path, llama, stage) -> None:
     events = []

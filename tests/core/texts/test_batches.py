@@ -21,6 +21,8 @@ from fnprune_core.texts.batches import (
     windows_that_fit,
 )
 
+pytestmark = pytest.mark.usefixtures("short_passes")
+
 
 def holding(most: int, asked: list[range]):
     """Return what reads batches of at most so many windows, and notes what it was asked for."""
@@ -88,7 +90,8 @@ def cramped(monkeypatch):
     return language_model, sizes
 
 
-def test_perplexity_is_the_same_in_parts(cramped) -> None:
+def test_perplexity_is_the_same_in_parts(cramped, monkeypatch) -> None:
+    monkeypatch.setattr("fnprune_core.texts.batches.PASS_TOKENS", 128)
     language_model, sizes = cramped
     windows = tiny.toy_windows()
     found = perplexity(language_model.model, windows, batch_size=4)
