@@ -20,6 +20,8 @@ from sklearn.manifold import trustworthiness
 from sklearn.neighbors import NearestNeighbors
 
 from fnprune_core.atlas.network_atlas import NetworkAtlas, open_atlas
+from fnprune_core.decomposition.fingerprint import KEY, MapsFingerprint
+from fnprune_core.decomposition.numbering import is_of_networks_here
 from fnprune_core.decomposition.stability import absolute_correlation
 from fnprune_core.errors import SettingsError
 from fnprune_core.models.layout import UnitLayout
@@ -120,9 +122,9 @@ class Embedding:
             f"drawn with seed {settings.seed}."
         )
 
-    def save(self, target: Path, inputs: dict[str, Any]) -> None:
+    def save(self, target: Path, inputs: dict[str, Any], *, maps: MapsFingerprint) -> None:
         """Write the embedding as an artifact folder, at once."""
-        facts = {name: getattr(self, name) for name in _FACTS}
+        facts = {name: getattr(self, name) for name in _FACTS} | {KEY: maps.to_json()}
         arrays = {name: np.ascontiguousarray(getattr(self, name)) for name in _FIELDS}
         with new_folder(target) as folder:
             save_file(arrays, folder / _ARRAYS)
@@ -365,7 +367,8 @@ def _inputs(decomposition_id: str, settings: EmbeddingSettings) -> dict[str, Any
 
 def has_embedding(workspace: Workspace, decomposition_id: str) -> bool:
     """Whether a decomposition was embedded with the default settings."""
-    return workspace.has("embeddings", embedding_id(decomposition_id))
+    id = embedding_id(decomposition_id)
+    return is_of_networks_here(workspace, "embeddings", id, decomposition_id)
 
 
 def open_embedding(workspace: Workspace, id: str) -> Embedding:
@@ -384,7 +387,13 @@ def embed(
     """Place units and networks of a decomposition in the plane; return the embedding's id."""
     atlas, settings = open_atlas(workspace, decomposition_id), settings or EmbeddingSettings()
     id = embedding_id(atlas.id, settings)
-    if not workspace.has("embeddings", id):
+    if not is_of_networks_here(workspace, "embeddings", id, atlas.id):
         embedding = build_embedding(atlas, settings, progress=progress, cancel=cancel)
-        embedding.save(workspace.folder("embeddings", id), _inputs(atlas.id, settings))
+        if workspace.has("embeddings", id):  # of other networks under this atlas's id
+            workspace.delete("embeddings", id)
+        embedding.save(
+            workspace.folder("embeddings", id),
+            _inputs(atlas.id, settings),
+            maps=atlas.maps_fingerprint,
+        )
     return id

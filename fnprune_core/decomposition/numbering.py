@@ -31,6 +31,19 @@ def renumbering_here(
     return compare(there, fingerprint_at(workspace, decomposition_id))
 
 
+def is_of_networks_here(workspace: Workspace, kind: str, id: str, decomposition_id: str) -> bool:
+    """Whether a result on all networks of an atlas is stored, and of those that it has here.
+
+    Results of before hold no fingerprint, and are taken as they are.
+    """
+    if not workspace.has(kind, id):
+        return False
+    stored = read_manifest(workspace.existing(kind, id)).get(KEY)
+    there = None if stored is None else MapsFingerprint.from_json(stored)
+    renumbering = renumbering_here(there, workspace, decomposition_id)
+    return renumbering is None or renumbering.is_same
+
+
 def check_numbers(
     there: MapsFingerprint | None,
     workspace: Workspace,

@@ -18,10 +18,10 @@ from fnprune_core.evaluation.results import (
     domains_of,
 )
 from fnprune_core.machine import memory
+from fnprune_core.machine.batches import FittingBatches, in_passes, is_on_cpu, windows_that_fit
 from fnprune_core.models.architectures import weight_of
 from fnprune_core.models.log_probabilities import token_log_probabilities
 from fnprune_core.progress import NEVER, CancelToken
-from fnprune_core.texts.batches import FittingBatches, in_passes, is_on_cpu, windows_that_fit
 from fnprune_core.texts.windows import Windows, batches_of, stacked_ids
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from safetensors.numpy import load, save
 from fnprune_core.assets import asset
 from fnprune_core.atlas.embedding import places_by_course
 from fnprune_core.atlas.network_atlas import open_atlas
-from fnprune_core.decomposition.fingerprint import MapsFingerprint, Renumbering, compare
+from fnprune_core.decomposition.fingerprint import KEY, MapsFingerprint, Renumbering, compare
 from fnprune_core.decomposition.numbering import fingerprint_at
 from fnprune_core.errors import CorruptArtifactError
 from fnprune_core.inputs.json_values import parse_json
@@ -144,6 +144,8 @@ def _renumbered(
     if name == _STUDY:
         study = parse_json(content)
         return json.dumps({**study, "maps_fingerprint": here.to_json()}).encode()
+    if name == MANIFEST and KEY in (facts := parse_json(content)):
+        return json.dumps({**facts, KEY: here.to_json()}).encode()
     if not name.endswith(".safetensors"):
         return content
     there = sorted(renumbering.numbers, key=renumbering.numbers.__getitem__)

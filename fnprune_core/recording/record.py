@@ -13,6 +13,7 @@ from torch import Tensor
 
 from fnprune_core.errors import NonFiniteError, SettingsError
 from fnprune_core.machine import memory
+from fnprune_core.machine.batches import windows_that_fit
 from fnprune_core.models.architectures import output_projections
 from fnprune_core.models.hooks import watch_inputs
 from fnprune_core.models.language_model import LanguageModel
@@ -41,7 +42,6 @@ from fnprune_core.storage.folders import (
 from fnprune_core.storage.json_files import write_json
 from fnprune_core.storage.manifests import artifact_id, manifest_of
 from fnprune_core.storage.workspace import Workspace
-from fnprune_core.texts.batches import windows_that_fit
 from fnprune_core.texts.cutting import cut_windows
 from fnprune_core.texts.documents import Document
 from fnprune_core.texts.token_pieces import REPLACEMENT, pieces_of

@@ -8,6 +8,8 @@ import pandas as pd
 
 from fnprune_core.atlas.membership import Members
 from fnprune_core.atlas.network_atlas import NetworkAtlas, open_atlas
+from fnprune_core.decomposition.fingerprint import KEY
+from fnprune_core.decomposition.numbering import is_of_networks_here
 from fnprune_core.errors import SettingsError, TooFewTokensError
 from fnprune_core.progress import NEVER, CancelToken, Progress, ignore
 from fnprune_core.recording.recording import Recording, open_recording
@@ -143,7 +145,11 @@ def assessment_ids(
 ) -> dict[str, str]:
     """Return the ids of the parts that were measured, by part."""
     ids = {part: assessment_id(decomposition_id, part, settings=settings) for part in PARTS}
-    return {part: id for part, id in ids.items() if workspace.has("assessments", id)}
+    return {
+        part: id
+        for part, id in ids.items()
+        if is_of_networks_here(workspace, "assessments", id, decomposition_id)
+    }
 
 
 def open_assessment(
@@ -238,7 +244,7 @@ def assess(
             continue
         part, inputs = PARTS[name], _inputs(atlas.id, name, trust_settings)
         id = artifact_id("assessments", inputs)
-        if not workspace.has("assessments", id):
+        if not is_of_networks_here(workspace, "assessments", id, atlas.id):
             cancel.raise_if_cancelled()
             try:
                 result = None
@@ -249,8 +255,11 @@ def assess(
                 continue
             if result is None:
                 continue
+            if workspace.has("assessments", id):  # of other networks under this atlas's id
+                workspace.delete("assessments", id)
+            facts = {KEY: atlas.maps_fingerprint.to_json()}
             with new_folder(workspace.folder("assessments", id)) as folder:
-                result.save(folder, manifest_of("assessments", inputs, {}))
+                result.save(folder, manifest_of("assessments", inputs, facts))
             on_partial(Measured(part=name, result=result, is_whole=True))
         ids[name] = id
     return Assessed(ids=ids, skipped=skipped)

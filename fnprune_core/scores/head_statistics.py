@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fnprune_core.errors import NonFiniteError, SettingsError
+from fnprune_core.machine.batches import FittingBatches
 from fnprune_core.models.attention import attention_outputs
 from fnprune_core.models.hooks import watch_inputs
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
 from fnprune_core.recording.recording import Recording
-from fnprune_core.texts.batches import FittingBatches
 from fnprune_core.texts.windows import batches_of, stacked_ids
 
 _BATCH_SIZE = 4

@@ -38,7 +38,7 @@ def program(monkeypatch, capsys, tmp_path) -> Program:
 @pytest.fixture
 def short_passes(monkeypatch) -> None:
     """Two windows of 32 tokens a pass, and one pass at a time: work of several batches."""
-    monkeypatch.setattr("fnprune_core.texts.batches.PASS_TOKENS", 64)
+    monkeypatch.setattr("fnprune_core.machine.batches.PASS_TOKENS", 64)
     n_threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

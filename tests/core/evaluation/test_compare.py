@@ -38,7 +38,7 @@ OTHERS = (FLAP.with_(ratio=0.5), FLAP.with_(score="magnitude"), FLAP.with_(score
 
 @pytest.fixture(autouse=True)
 def four_windows_a_pass(short_passes, monkeypatch) -> None:
-    monkeypatch.setattr("fnprune_core.texts.batches.PASS_TOKENS", 128)
+    monkeypatch.setattr("fnprune_core.machine.batches.PASS_TOKENS", 128)
 
 
 @pytest.fixture

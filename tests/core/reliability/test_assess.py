@@ -7,8 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tiny
+from moved_atlas import make_anew
 
 from fnprune_core.atlas import network_atlas
+from fnprune_core.atlas.embedding import embed, has_embedding
 from fnprune_core.cli import main
 from fnprune_core.decomposition import group_ica
 from fnprune_core.decomposition.group_ica import GroupICA
@@ -152,3 +154,19 @@ def test_the_command_prints_every_network_and_why_parts_were_left_out(
             assert 0 <= printed["networks"][0]["again_seeds"] <= 1
     assert "Halves of the documents" in out
     assert "99" in out
+
+
+def test_nothing_is_shown_that_was_found_of_other_networks(at_hand) -> None:
+    """An atlas made anew under its id may number them otherwise: measured again, not misread."""
+    workspace, atlas = at_hand
+    made = assess.assess(workspace, atlas, parts=("seeds",), settings=QUICK)
+    embedding = embed(workspace, atlas)
+    assert list(assess.assessment_ids(workspace, atlas, settings=QUICK)) == ["seeds"]
+    assert has_embedding(workspace, atlas)
+    make_anew(workspace, atlas, order=(1, 0, 3, 2))
+    assert assess.assessment_ids(workspace, atlas, settings=QUICK) == {}
+    assert not has_embedding(workspace, atlas)
+    assert assess.assess(workspace, atlas, parts=("seeds",), settings=QUICK) == made
+    assert embed(workspace, atlas) == embedding
+    assert list(assess.assessment_ids(workspace, atlas, settings=QUICK)) == ["seeds"]
+    assert has_embedding(workspace, atlas)

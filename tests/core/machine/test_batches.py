@@ -10,16 +10,16 @@ import torch
 
 from fnprune_core.errors import SettingsError
 from fnprune_core.evaluation.perplexity import perplexity
-from fnprune_core.recording.record import record
-from fnprune_core.recording.recording import RecordingSettings, open_recording
-from fnprune_core.recording.writer import Writer
-from fnprune_core.storage.workspace import Workspace
-from fnprune_core.texts.batches import (
+from fnprune_core.machine.batches import (
     FittingBatches,
     bytes_per_token,
     is_out_of_memory,
     windows_that_fit,
 )
+from fnprune_core.recording.record import record
+from fnprune_core.recording.recording import RecordingSettings, open_recording
+from fnprune_core.recording.writer import Writer
+from fnprune_core.storage.workspace import Workspace
 
 pytestmark = pytest.mark.usefixtures("short_passes")
 
@@ -91,7 +91,7 @@ def cramped(monkeypatch):
 
 
 def test_perplexity_is_the_same_in_parts(cramped, monkeypatch) -> None:
-    monkeypatch.setattr("fnprune_core.texts.batches.PASS_TOKENS", 128)
+    monkeypatch.setattr("fnprune_core.machine.batches.PASS_TOKENS", 128)
     language_model, sizes = cramped
     windows = tiny.toy_windows()
     found = perplexity(language_model.model, windows, batch_size=4)
