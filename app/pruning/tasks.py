@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from app.shell.tasks import Run, task
 from app.shell.text_choice import TextChoice
-from fnprune_core.evaluation import compare, elsewhere
+from fnprune_core.evaluation import compare, elsewhere, expectation
 from fnprune_core.evaluation.results import DENSE, Perplexity
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.plans.plan import PlanSettings
@@ -105,7 +105,7 @@ class PruneOrder:
 #: Stages of making a plan, with the part of it that each takes where it takes any.
 _MAKING = {"moments": 0.3, "compensation": 0.7}
 _TRAINING = {"reconstruction": 1.0}
-READING = "reading held-out text"
+READING, WRITING = "reading held-out text", "writing samples"
 
 
 @task("prune", "Pruning")
@@ -163,7 +163,9 @@ class _Comparing:
         self.follow_pace()
         self.make(list(self.wanted), "rivals")
         self.follow_pace()
-        return self.read({DENSE: None, **self.ids})
+        compared = self.read({DENSE: None, **self.ids})
+        sampled(self.run, self.language_model, self.windows, self.ids[PLAN], self.phases.tell)
+        return compared
 
     def follow_pace(self) -> None:
         """Expect of what is left what the model's pace lets expect by now."""
@@ -269,6 +271,24 @@ def left_of(
         own=tuple(wanted[label] for label in missing if label == PLAN),
         rivals=tuple(wanted[label] for label in missing if label != PLAN),
         n_tokens=round(n_windows * windows.n_tokens / windows.n_windows) + n_elsewhere,
+    )
+
+
+def sampled(
+    run: Run,
+    language_model: LanguageModel,
+    windows: Windows,
+    plan_id: str | None,
+    report: Callable[[ProgressEvent], None],
+) -> None:
+    """Let the dense model and a plan write the samples by which the plan is judged, too."""
+
+    def on_sample(done: int, total: int) -> None:
+        report(ProgressEvent(stage=WRITING, done=done, total=total, unit="texts"))
+
+    assert plan_id is not None  # it was made
+    expectation.write_samples(
+        run.workspace, language_model, plan_id, windows, on_sample=on_sample, cancel=run.cancel
     )
 
 

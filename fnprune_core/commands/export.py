@@ -61,6 +61,7 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Write a pruned model as a folder that other tools load, reloaded and checked."""
+    from fnprune_core.evaluation.expectation import expected_of
     from fnprune_core.export import from_workspace, rounding
     from fnprune_core.export.gguf import weight_type
     from fnprune_core.export.model_card import use_of
@@ -81,7 +82,7 @@ def export(
             workspace, language_model, id, target, form=form, weights=weights,
             with_refits=with_refits, progress=progress,
         )  # fmt: skip
-    pruning_plan = files.open_plan(workspace, id)
+    pruning_plan, expected = files.open_plan(workspace, id), expected_of(workspace, id)
     facts = {
         "folder": str(folder),
         "form": form,
@@ -92,6 +93,7 @@ def export(
         "kept_widths": list(pruning_plan.kept_widths),
         "bytes": folder_size(folder),
         "checked": True,
+        "expect": [expected.title(), *expected.sentences()],
     }
     snippets = use_of(folder, form=form, weights=weights)
     if as_json:

@@ -29,6 +29,7 @@ from fnprune_core.progress import ProgressEvent
 from fnprune_core.storage.workspace import Workspace
 
 if TYPE_CHECKING:
+    from fnprune_core.evaluation.results import Perplexity
     from fnprune_core.models.language_model import LanguageModel
 
 PlanArgument = Annotated[str, typer.Argument(help="Id of a plan, or a plan.json from anywhere.")]
@@ -198,6 +199,9 @@ def evaluate(
     *,
     reading: TextOptions,
     pack: Annotated[bool, typer.Option(help="Join short documents of a domain.")] = False,
+    samples: Annotated[
+        bool, typer.Option(help="Let each plan write a few texts, by which it is judged, too.")
+    ] = True,
     model: Model = EMBEDDED,
     device: Device = "auto",
     dtype: Dtype = "auto",
@@ -206,7 +210,8 @@ def evaluate(
 ) -> None:
     """Measure perplexity of the dense model and of plans on the same windows."""
     from fnprune_core.evaluation import compare
-    from fnprune_core.evaluation.results import DENSE, open_evaluation, paired_difference
+    from fnprune_core.evaluation.expectation import expected_of, write_samples
+    from fnprune_core.evaluation.results import DENSE, open_evaluation
     from fnprune_core.texts.documents import builtin_documents
 
     workspace = workspace_at(where)
@@ -235,29 +240,48 @@ def evaluate(
         evaluation_ids = compare.compare(
             workspace, language_model, windows, plan_ids=labels, on_partial=report
         )
+        if samples:
+            for id in ids:
+                write_samples(
+                    workspace, language_model, id, windows,
+                    on_sample=lambda done, total: progress(
+                        ProgressEvent(stage="writing", done=done, total=total, unit="texts")
+                    ),
+                )  # fmt: skip
     results = {label: open_evaluation(workspace, id) for label, id in evaluation_ids.items()}
-    rows = []
-    for label, result in results.items():
-        difference = paired_difference(result, results[DENSE])
-        rows.append(
-            {
-                "plan": label,
-                "perplexity": result.perplexity,
-                "stderr": result.standard_error,
-                "paired_difference": difference.difference,
-                "paired_stderr": difference.standard_error,
-                "paired_interval": list(difference.interval()),
-                "evaluation_id": evaluation_ids[label],
-            }
-        )
+    rows = [
+        {**_evaluation_row(label, result, results[DENSE]), "evaluation_id": evaluation_ids[label]}
+        for label, result in results.items()
+    ]
+    found = {id: expected_of(workspace, id) for id in ids}
+    expected = {id: [each.title(), *each.sentences()] for id, each in found.items()}
     protocol = results[DENSE].to_json()["protocol"]
     if as_json:
-        print_json({"rows": rows, "protocol": protocol})
+        print_json({"rows": rows, "protocol": protocol, "expect": expected})
         return
     print_table(
         f"Perplexity: {protocol['n_tokens']} tokens in windows of {window}, {protocol['dtype']} "
         f"on {protocol['device']}, text {protocol['text_sha256'][:12]}; differences to dense in "
         f"nats per token. Errors are over {results[DENSE].sample.note()}",
         list(rows[0]),
-        [list(row.values()) for row in rows],
+        [[row.get(name, row.get("failure")) for name in rows[0]] for row in rows],
     )
+    for id, sentences in expected.items():
+        typer.echo(f"\n{id}: {' '.join(sentences)}")
+
+
+def _evaluation_row(label: str, result: "Perplexity", dense: "Perplexity") -> dict[str, Any]:
+    """Return a result beside the dense model's; of one that failed, why."""
+    from fnprune_core.evaluation.results import paired_difference
+
+    if result.failure:
+        return {"plan": label, "failure": result.failure}
+    difference = paired_difference(result, dense)
+    return {
+        "plan": label,
+        "perplexity": result.perplexity,
+        "stderr": result.standard_error,
+        "paired_difference": difference.difference,
+        "paired_stderr": difference.standard_error,
+        "paired_interval": list(difference.interval()),
+    }

@@ -140,13 +140,14 @@ def _read_fields(
     }
 
 
-def generate(
+def generate(  # noqa: PLR0913 - what is continued, how, and who is told of it
     workspace: Workspace,
     language_model: LanguageModel,
     plan_id: str,
     prompt: Prompt,
     *,
     sampling: Sampling = Sampling(),  # noqa: B008 - frozen
+    sample_of: str = "",
     on_token: Callable[[str, Generation], None] = lambda whose, written: None,
     cancel: CancelToken = NEVER,
 ) -> str:
@@ -157,6 +158,9 @@ def generate(
 
     Parameters
     ----------
+    sample_of : str
+        Hash of the held-out text that the prompt begins, where it is a sample by which the plan
+        is judged; a person's own prompts are not.
     on_token : callable
         Called with `DENSE` or `PRUNED` and the text so far, after each token of it.
 
@@ -177,6 +181,7 @@ def generate(
         "prompt": asdict(printable(prompt)),
         "sampling": asdict(sampling),
         "cut_key": stored.cut_key,
+        **({"sample_of": sample_of} if sample_of else {}),
     }
     id = artifact_id("generations", inputs)
     if workspace.has("generations", id):

@@ -57,12 +57,15 @@ class Side:
         text = f"{texts} the perplexity is {self.plan.perplexity:.2f}"
         if self.dense is not None:
             text += f", {self.dense.perplexity:.2f} for the dense model"
+        if self.rival is None and self.above_dense is not None:
+            text += f": {_in_nats(self.above_dense)}"
         if self.rival is not None and self.above_rival is not None:
-            text += (
-                f", {self.rival.perplexity:.2f} for {rival}: "
-                f"{self.above_rival.text(digits=3).replace('-', '−')} nats per token"
-            )
+            text += f", {self.rival.perplexity:.2f} for {rival}: {_in_nats(self.above_rival)}"
         return f"{text}."
+
+
+def _in_nats(difference: PairedDifference) -> str:
+    return f"{difference.text(digits=3).replace('-', '−')} nats per token"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

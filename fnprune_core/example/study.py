@@ -5,6 +5,7 @@ from functools import partial
 
 from fnprune_core.atlas.network_atlas import open_atlas
 from fnprune_core.evaluation.compare import compare, evaluation_windows
+from fnprune_core.evaluation.expectation import write_samples
 from fnprune_core.evaluation.generation import Generation, Prompt, Sampling
 from fnprune_core.evaluation.results import DENSE, Perplexity
 from fnprune_core.evaluation.side_by_side import generate
@@ -69,6 +70,13 @@ def make_study(
         workspace, language_model, ids[0], Prompt(text=PROMPT),
         sampling=Sampling(max_new_tokens=N_TOKENS),
         on_token=partial(_written, progress), cancel=cancel,
+    )  # fmt: skip
+    write_samples(
+        workspace, language_model, ids[0], windows,
+        on_sample=lambda done, total: progress(
+            ProgressEvent(stage="writing samples", done=done, total=total, unit="texts")
+        ),
+        cancel=cancel,
     )  # fmt: skip
     localize(
         workspace, language_model, atlas_id, ready_made.load(LOCALIZER),

@@ -7,6 +7,7 @@ import torch
 
 from fnprune_core.evaluation import elsewhere
 from fnprune_core.evaluation.compare import evaluations_of_cut
+from fnprune_core.evaluation.expectation import expected_of
 from fnprune_core.evaluation.results import open_evaluation
 from fnprune_core.evaluation.verdict import verdict_of
 from fnprune_core.export.export import bytes_of, export_model
@@ -147,6 +148,7 @@ def _card_facts(workspace: Workspace, stored: StoredPlan, weights: str) -> CardF
     outside = elsewhere.stored(workspace, stored.id)
     verdict = verdict_of(workspace, stored.id, label=_THIS)
     return CardFacts(
+        expectation=expected_of(workspace, stored.id),
         figures=figures,
         verdict=() if verdict is None else verdict.sentences(shown_label),
         elsewhere="" if outside is None else outside.sentence(),

@@ -11,7 +11,10 @@ from typing import Any
 from huggingface_hub import ModelCardData
 
 from fnprune_core.evaluation.elsewhere import WARNING
+from fnprune_core.evaluation.expectation import Expectation
 from fnprune_core.evaluation.intervals import DocumentSample, with_error
+from fnprune_core.evaluation.results import DENSE
+from fnprune_core.evaluation.side_by_side import PRUNED
 from fnprune_core.export.forms import ExportForm, form_named
 from fnprune_core.export.gguf import gguf_name, weight_type
 from fnprune_core.models.language_model import LanguageModel
@@ -40,8 +43,11 @@ class CardFacts:
     ----------
     figures : sequence of MeasuredPerplexity
         Perplexities of this plan and of the dense model.
+    expectation : Expectation, optional
+        What to expect of it, in words.
     verdict : sequence of str
-        Where the plan gives domains up, what became of them and of the others.
+        Its perplexity beside the dense model and a rival; where it gives domains up, of these
+        and of the others.
     elsewhere : str
         What was measured on the text that no choice saw, a sentence; empty if it was not.
     speeds : sequence of mapping
@@ -60,6 +66,7 @@ class CardFacts:
     """
 
     figures: Sequence[MeasuredPerplexity] = ()
+    expectation: Expectation | None = None
     verdict: Sequence[str] = ()
     elsewhere: str = ""
     speeds: Sequence[Mapping[str, Any]] = ()
@@ -97,6 +104,7 @@ def model_card(
         f"Form: {form} ({export_form.description})."
         + (f" {_widths_text(plan)}" if export_form.is_smaller else ""),
         _use_text(export_form, form, facts.weights),
+        *([] if facts.expectation is None else [_expected_text(facts.expectation)]),
         _choices_table(plan),
         _measured_text(facts),
         _elsewhere_text(facts),
@@ -196,6 +204,19 @@ def _choices_table(plan: PruningPlan) -> str:
         f"| recording | {plan.recording_id} |\n| decomposition | {plan.decomposition_id} |\n"
         f"| model fingerprint | {plan.fingerprint} |"
     )
+
+
+def _expected_text(expected: Expectation) -> str:
+    text = f"## What to expect\n\n**{expected.title()}** {' '.join(expected.sentences())}"
+    for texts in expected.samples[:1]:
+        for title, written in (
+            ("A held-out text", texts.prompt.text),
+            ("The dense model goes on", texts.text(DENSE)),
+            ("This model goes on", texts.text(PRUNED)),
+        ):
+            lines = "\n".join(f"    {line}" for line in written.splitlines())
+            text += f"\n\n{title}:\n\n{lines}"
+    return text
 
 
 def _measured_text(facts: CardFacts) -> str:

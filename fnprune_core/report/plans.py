@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from fnprune_core.evaluation import side_by_side
+from fnprune_core.evaluation.expectation import expected_of
 from fnprune_core.evaluation.history import Measurement, PlanRecord
 from fnprune_core.evaluation.results import (
     DENSE,
@@ -69,6 +70,19 @@ def _plans(material: Material) -> Iterator[Block]:
         title="Units that stay in each layer, by plan.",
         frame=kept_units(material),
     )
+    yield Table(
+        name="expectations",
+        title="What to expect of each plan, on the texts that it keeps. Agreement: the share of "
+        "the dense model's own texts that it would write; repeats: the share of what each wrote.",
+        frame=expectations(material),
+        columns={
+            "plan": Column(title="Plan"),
+            "expect": Column(title="Expect"),
+            "agreement": Column(title="Agreement", form="{:.0%}"),
+            "repeats": Column(title="Repeats", form="{:.0%}"),
+            "repeats_dense": Column(title="of dense", form="{:.0%}"),
+        },
+    )
     for number, text in enumerate(material.texts()[:_MOST_TEXTS]):
         yield from _perplexity_blocks(material, text, "" if number == 0 else f"-{number + 1}")
     if material.texts():
@@ -130,6 +144,25 @@ def plan_table(material: Material) -> pd.DataFrame:
                 "units_removed": plan.achieved_ratio,
                 "parameters_removed": plan.share_of_parameters,
                 "kv_groups_removed": plan.n_removed_groups,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def expectations(material: Material) -> pd.DataFrame:
+    """Return one row a plan: what to expect of it, in words, and what it wrote."""
+    rows = []
+    for plan in material.plans:
+        found = expected_of(material.workspace, plan.id)
+        dense, pruned = found.repeated
+        rows.append(
+            {
+                "plan": label(plan),
+                "expect": found.title(),
+                "agreement": found.agreement,
+                "repeats": pruned,
+                "repeats_dense": dense,
+                "rests_on": " ".join(found.sentences()),
             }
         )
     return pd.DataFrame(rows)

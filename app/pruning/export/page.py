@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app.pruning import other_texts
+from app.pruning import expectation, other_texts
 from app.pruning.export import forms, measured, panel
 from app.shell import resources, view_state
 from app.shell.caches import generations as cache
@@ -17,6 +17,7 @@ def show(plan: str) -> None:
     forms.cards(plan, pruning_plan, model, form)
     left, right = st.columns(2, gap="large")
     with left, frame.explaining():
+        expectation.draw(plan)
         panel.export(plan, form, pruning_plan, model)
     with right, frame.explaining():
         st.subheader("Figures of the model card", anchor=False)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.pruning.tasks import PLAN, Comparison, measured, windows_of
+from app.pruning.tasks import PLAN, Comparison, measured, sampled, windows_of
 from app.shell.tasks import Run, task
 from app.shell.text_choice import TextChoice
 from fnprune_core.evaluation.results import DENSE
@@ -115,7 +115,9 @@ def fit(run: Run, order: FitOrder) -> Comparison:
         ratio=order.ratio,
         **run.watched,
     )
-    return measured(run, language_model, windows, {DENSE: None, PLAN: id, BEFORE: order.plan})
+    compared = measured(run, language_model, windows, {DENSE: None, PLAN: id, BEFORE: order.plan})
+    sampled(run, language_model, windows, id, run.report)
+    return compared
 
 
 @task("speed", "Measuring speed")

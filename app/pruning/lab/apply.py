@@ -8,7 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app import pages
-from app.pruning import checks, commands, comparison, data, other_texts, training_note
+from app.pruning import checks, commands, comparison, data, expectation, other_texts, training_note
 from app.pruning.lab.settings import plan_settings
 from app.pruning.tasks import PLAN, PruneOrder, prune
 from app.shell import resources, view_state, wording
@@ -238,6 +238,7 @@ def headline(form_state: Asked) -> None:
     if plan:
         with frame.explaining(), st.container(key=stale_key(form_state, "headline")):
             comparison.headline(comparison.results_of_plan(plan), plan)
+            expectation.draw(plan)
 
 
 def stale_key(form_state: Asked, place: str) -> str:

@@ -1,0 +1,59 @@
+"""What to expect of a plan, in words, with a text that it wrote; drawn on Prune and on Export."""
+
+from typing import Literal
+
+import streamlit as st
+
+from app.shell import resources, wording
+from app.shell.caching import cached
+from fnprune_core.evaluation import expectation
+from fnprune_core.evaluation.expectation import GRADES, Expectation, Grade
+from fnprune_core.evaluation.results import DENSE
+from fnprune_core.evaluation.side_by_side import PRUNED, SideBySide
+
+_Look = tuple[str, Literal["green", "orange", "red"]]
+#: Sign and colour of each grade, the best first.
+_LOOKS: tuple[_Look, ...] = (
+    ("check_circle", "green"), ("info", "orange"), ("warning", "orange"), ("error", "red"),
+)  # fmt: skip
+
+
+def draw(plan_id: str) -> None:
+    """Draw what to expect of a plan, what that rests on, and a text before and after."""
+    workspace = resources.workspace()
+    key = (tuple(workspace.ids("evaluations")), tuple(workspace.ids("generations")))
+    found = _expected(plan_id, key)
+    grade = found.grade
+    if grade is None:
+        st.markdown(
+            ":material/help: **Not measured**: Apply, on the page Prune, tells what to expect."
+        )
+        return
+    icon, colour = _look(grade)
+    st.markdown(f":{colour}[:material/{icon}: **{wording.plain(found.title())}**]")
+    st.caption(
+        wording.plain(" ".join(found.sentences())),
+        help="The bounds of each grade are in the documentation, under Statistics.",
+    )
+    for texts in found.samples[:1]:
+        with st.expander("A text before and after", icon=":material/compare_arrows:"):
+            _draw_sample(texts)
+
+
+def _look(grade: Grade) -> _Look:
+    return _LOOKS[GRADES.index(grade)]
+
+
+def _draw_sample(texts: SideBySide) -> None:
+    for title, text in (
+        ("Held-out text", texts.prompt.text),
+        ("The dense model goes on", texts.text(DENSE)),
+        ("The plan goes on", texts.text(PRUNED)),
+    ):
+        st.caption(title)
+        st.code(text, language=None, wrap_lines=True)
+
+
+@cached(max_entries=64)
+def _expected(plan_id: str, key: tuple[tuple[str, ...], tuple[str, ...]]) -> Expectation:
+    return expectation.expected_of(resources.workspace(), plan_id)
