@@ -105,7 +105,7 @@ class PruneOrder:
 #: Stages of making a plan, with the part of it that each takes where it takes any.
 _MAKING = {"moments": 0.3, "compensation": 0.7}
 _TRAINING = {"reconstruction": 1.0}
-READING, WRITING = "reading held-out text", "writing samples"
+READING = "reading held-out text"
 
 
 @task("prune", "Pruning")
@@ -282,13 +282,9 @@ def sampled(
     report: Callable[[ProgressEvent], None],
 ) -> None:
     """Let the dense model and a plan write the samples by which the plan is judged, too."""
-
-    def on_sample(done: int, total: int) -> None:
-        report(ProgressEvent(stage=WRITING, done=done, total=total, unit="texts"))
-
     assert plan_id is not None  # it was made
     expectation.write_samples(
-        run.workspace, language_model, plan_id, windows, on_sample=on_sample, cancel=run.cancel
+        run.workspace, language_model, plan_id, windows, progress=report, cancel=run.cancel
     )
 
 

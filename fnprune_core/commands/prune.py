@@ -242,12 +242,7 @@ def evaluate(
         )
         if samples:
             for id in ids:
-                write_samples(
-                    workspace, language_model, id, windows,
-                    on_sample=lambda done, total: progress(
-                        ProgressEvent(stage="writing", done=done, total=total, unit="texts")
-                    ),
-                )  # fmt: skip
+                write_samples(workspace, language_model, id, windows, progress=progress)
     results = {label: open_evaluation(workspace, id) for label, id in evaluation_ids.items()}
     rows = [
         {**_evaluation_row(label, result, results[DENSE]), "evaluation_id": evaluation_ids[label]}

@@ -4,7 +4,7 @@
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,7 +16,7 @@ from fnprune_core.evaluation.side_by_side import PRUNED, SideBySide, generate, o
 from fnprune_core.evaluation.verdict import given_up, verdict_of
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.plans.files import stored_plan
-from fnprune_core.progress import NEVER, CancelToken
+from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
 from fnprune_core.storage.workspace import Workspace
 from fnprune_core.texts.windows import Windows
 
@@ -185,7 +185,7 @@ def write_samples(
     plan_id: str,
     windows: Windows,
     *,
-    on_sample: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = ignore,
     cancel: CancelToken = NEVER,
 ) -> None:
     """Let the dense model and a plan go on from held-out texts to keep; what exists is found.
@@ -197,13 +197,13 @@ def write_samples(
     ----------
     windows : Windows
         The held-out text on which the plan was measured.
-    on_sample : callable
-        Called with how many texts are written, and how many will be.
     """
     lost = given_up(workspace, stored_plan(workspace, plan_id).plan)
     prompts = _prompts(language_model, windows, lost)
     for number, prompt in enumerate(prompts):
-        on_sample(number, len(prompts))
+        progress(
+            ProgressEvent(stage="writing samples", done=number, total=len(prompts), unit="texts")
+        )
         try:
             generate(
                 workspace, language_model, plan_id, prompt,
@@ -212,7 +212,6 @@ def write_samples(
             )  # fmt: skip
         except NonFiniteError:
             return
-    on_sample(len(prompts), len(prompts))
 
 
 def _prompts(

@@ -5,12 +5,14 @@ import json
 import pytest
 import tiny
 from driving import finish, press, said, view
+from open_reach import open_reach
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig
 
 from app.pruning.export import tasks
 from app.shell import resources
 from app.shell.text_choice import TextChoice
-from fnprune_core.evaluation import compare, results
+from fnprune_core.evaluation import compare, expectation, results
+from fnprune_core.evaluation.side_by_side import PRUNED
 from fnprune_core.export import speed
 from fnprune_core.export.forms import form_named
 from fnprune_core.export.gguf import PROBE
@@ -54,6 +56,24 @@ def open_export(open_page, example):
 
 def button(at, label):
     return next(each for each in at.button if each.label == label)
+
+
+def test_what_to_expect_is_said_in_words_beside_the_button(open_export, planned, example) -> None:
+    """A plan that doubled the perplexity was exported with a green tick alone."""
+    plan, workspace = planned(), resources.workspace()
+    assert "Not measured" in "".join(each.value for each in open_export(plan).markdown)
+    model = load_model(example.model)
+    documents = TextChoice(sources=(str(example.held_out),)).documents(open_reach(workspace))
+    windows = compare.evaluation_windows(model, documents, window=32)
+    compare.compare(workspace, model, windows, plan_ids={results.DENSE: None, "": plan})
+    expectation.write_samples(workspace, model, plan, windows)
+    found = expectation.expected_of(workspace, plan)
+    at = open_export(plan)
+    assert not at.exception
+    assert found.title() in "".join(each.value for each in at.markdown).replace("\\", "")
+    texts = [each.value for each in at.code]
+    assert found.samples[0].text(results.DENSE) in texts
+    assert found.samples[0].text(PRUNED) in texts
 
 
 def evaluate_on(at, path) -> None:
