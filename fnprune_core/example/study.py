@@ -68,13 +68,13 @@ def make_study(
     )  # fmt: skip
     generate(
         workspace, language_model, ids[0], Prompt(text=PROMPT),
-        sampling=Sampling(max_new_tokens=N_TOKENS), on_token=partial(_written, progress), cancel=cancel,
+        sampling=Sampling(max_new_tokens=N_TOKENS), on_token=partial(_written, progress),
+        cancel=cancel,
     )  # fmt: skip
     write_samples(workspace, language_model, ids[0], windows, progress=progress, cancel=cancel)
     localize(
         workspace, language_model, atlas_id, ready_made.load(LOCALIZER),
-        settings=DecodingSettings(n_permutations=N_PERMUTATIONS),
-        progress=progress, cancel=cancel,
+        settings=DecodingSettings(n_permutations=N_PERMUTATIONS), progress=progress, cancel=cancel,
     )  # fmt: skip
 
 

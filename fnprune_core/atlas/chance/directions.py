@@ -234,7 +234,7 @@ class _Block:
         total, of_usable = product(x, self._own), wanted_rows(x, is_usable)
 
         def part(groups: range) -> Tensor:
-            found = torch.zeros(len(of_usable), total.shape[1])
+            found = torch.zeros(len(of_usable), total.shape[1], dtype=total.dtype)
             for group in groups:
                 units = slice(ends[group], ends[group + 1])
                 given = of_usable[:, units] @ self._own[units]

@@ -16,10 +16,12 @@ from fnprune_core.evaluation.expectation import (
     write_samples,
 )
 from fnprune_core.evaluation.generation import Disagreement, Generation, Prompt, Sampling
+from fnprune_core.evaluation.intervals import DocumentSample
 from fnprune_core.evaluation.results import DENSE, PairedDifference
 from fnprune_core.evaluation.side_by_side import PRUNED, SideBySide, open_generation
 
 GOOD, LITTLE, MUCH, BROKEN = GRADES
+TEN = DocumentSample(n=10, n_effective=10.0, freedom=9.0)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +76,7 @@ def test_loops_and_agreement_are_those_of_the_texts() -> None:
     sample = texts(varied, looped, one_off)
     found = Expectation(
         loss="It lost little.", samples=(sample,),
-        above_dense=PairedDifference(difference=0.01, standard_error=np.nan, n_documents=3),
+        above_dense=PairedDifference(difference=0.01, standard_error=np.nan, sample=TEN),
     )  # fmt: skip
     assert found.agreement == pytest.approx(11 / 12)
     assert found.repeated == (0.0, pytest.approx(5 / 9))  # 9 runs of four tokens, 4 different ones
@@ -87,7 +89,7 @@ def test_loops_and_agreement_are_those_of_the_texts() -> None:
 
 
 def test_an_interval_that_reaches_into_other_grades_is_told() -> None:
-    wide = PairedDifference(difference=0.15, standard_error=0.05, n_documents=10)
+    wide = PairedDifference(difference=0.15, standard_error=0.05, sample=TEN)
     told = " ".join(Expectation(loss="", above_dense=wide).sentences())
     assert f"from “{GOOD.name}” to “{MUCH.name}”" in told
     narrow = replace(wide, standard_error=0.001)
