@@ -7,6 +7,7 @@ from app.shell.caching import cached
 from app.shell.text_choice import TextChoice
 from fnprune_core.errors import FnpruneError
 from fnprune_core.evaluation import compare, verdict
+from fnprune_core.evaluation.expectation import Expectation, expected_of
 from fnprune_core.evaluation.history import PlanRecord
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.plans import decision_log
@@ -74,3 +75,16 @@ def _left(
     held_out = windows(fingerprint, order.texts, order.window, order.max_windows, _model)
     workspace = resources.workspace()
     return left_of(workspace, _model, order, held_out, order.known(workspace, _model))
+
+
+def expected(plan_id: str) -> Expectation:
+    """Return what to expect of a plan, from the evaluations and texts that are stored."""
+    workspace = resources.workspace()
+    return _expected(
+        plan_id, (tuple(workspace.ids("evaluations")), tuple(workspace.ids("generations")))
+    )
+
+
+@cached(max_entries=64)
+def _expected(plan_id: str, key: tuple[tuple[str, ...], tuple[str, ...]]) -> Expectation:
+    return expected_of(resources.workspace(), plan_id)

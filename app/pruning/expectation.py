@@ -4,10 +4,9 @@ from typing import Literal
 
 import streamlit as st
 
-from app.shell import resources, wording
-from app.shell.caching import cached
-from fnprune_core.evaluation import expectation
-from fnprune_core.evaluation.expectation import GRADES, Expectation, Grade
+from app.pruning import data
+from app.shell import wording
+from fnprune_core.evaluation.expectation import GRADES, Grade
 from fnprune_core.evaluation.results import DENSE
 from fnprune_core.evaluation.side_by_side import PRUNED, SideBySide
 
@@ -20,9 +19,7 @@ _LOOKS: tuple[_Look, ...] = (
 
 def draw(plan_id: str) -> None:
     """Draw what to expect of a plan, what that rests on, and a text before and after."""
-    workspace = resources.workspace()
-    key = (tuple(workspace.ids("evaluations")), tuple(workspace.ids("generations")))
-    found = _expected(plan_id, key)
+    found = data.expected(plan_id)
     grade = found.grade
     if grade is None:
         st.markdown(
@@ -52,8 +49,3 @@ def _draw_sample(texts: SideBySide) -> None:
     ):
         st.caption(title)
         st.code(text, language=None, wrap_lines=True)
-
-
-@cached(max_entries=64)
-def _expected(plan_id: str, key: tuple[tuple[str, ...], tuple[str, ...]]) -> Expectation:
-    return expectation.expected_of(resources.workspace(), plan_id)
