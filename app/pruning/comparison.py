@@ -228,7 +228,8 @@ def _draw_protocol(results: Mapping[str, Perplexity], shared: Alike) -> None:
         f"On {n_read} of {protocol.n_windows} windows of {protocol.window} tokens, the same for "
         f"every model ({protocol.n_tokens:,} predictions in all), {protocol.dtype} on "
         f"{protocol.device}, text "
-        f"{protocol.text_sha256[:8]}. Errors (SE) are over {wording.sentence(first_result.sample.note())}; those "
+        f"{protocol.text_sha256[:8]}. Errors (SE) are over "
+        f"{wording.sentence(first_result.sample.note())}; those "
         "of several random seeds are the spread over them. Differences are paired by "
         f"window.{domains_note}"
     )
