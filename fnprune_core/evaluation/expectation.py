@@ -50,11 +50,11 @@ class Grade:
 GRADES = (
     Grade(
         name="as good as the dense model", says="expect texts of the same quality",
-        most_nats=0.05, most_repeated=0.1, least_agreement=0.9,
+        most_nats=0.05, most_repeated=0.15, least_agreement=0.9,
     ),
     Grade(
         name="a little worse", says="expect fluent texts with more mistakes",
-        most_nats=0.2, most_repeated=0.15, least_agreement=0.85,
+        most_nats=0.2, most_repeated=0.2, least_agreement=0.85,
     ),
     Grade(
         name="much worse", says="expect texts that lose their thread; train it before it is used",
