@@ -68,6 +68,17 @@ def test_second_level_is_the_t_test_over_templates(has_templates) -> None:
     np.testing.assert_allclose(contrast.q[:4], stats.false_discovery_control(contrast.p[:4]))
 
 
+def test_effect_size_is_hedges_g() -> None:
+    """Cohen's d of few templates is too large; Hedges (1981) corrects it by its freedom."""
+    found = toy(n_templates=8)
+    effects = np.random.default_rng(1).normal(size=(len(found.blocks()), 5)) + 1
+    contrast = second_level(found, found.blocks(), effects)
+    up, down = (effects[[b.condition == side for b in found.blocks()]] for side in ("up", "down"))
+    difference = up - down  # blocks of a template stand in the same order in both conditions
+    d = difference.mean(axis=0) / difference.std(axis=0, ddof=1)
+    np.testing.assert_allclose(contrast.effect_size, d * (1 - 3 / (4 * (len(up) - 1) - 1)))
+
+
 @pytest.mark.parametrize("has_templates", [True, False])
 def test_false_positives_are_at_the_nominal_level_where_blocks_differ_by_themselves(
     has_templates,

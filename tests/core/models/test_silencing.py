@@ -76,6 +76,7 @@ def test_gain_one_is_the_model_and_gain_nought_the_lesion(language_model):
     dense = tiny.logits_of(language_model.model, IDS)
     with scaled(language_model, factors):
         assert torch.equal(tiny.logits_of(language_model.model, IDS), dense)
+        assert not tiny.lock_is_free(language_model)  # nobody else reads under these gains
     for layer, units in enumerate(removed):
         factors[language_model.layout.flat(layer, units)] = 0
     with scaled(language_model, factors):

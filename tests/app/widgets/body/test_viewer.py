@@ -4,6 +4,8 @@ import base64
 import hashlib
 import json
 import re
+import shutil
+import subprocess
 
 import numpy as np
 import pytest
@@ -70,6 +72,24 @@ def test_the_browser_is_sent_what_the_script_reads_and_nothing_else() -> None:
 def test_every_kind_of_overlay_is_one_that_the_script_draws() -> None:
     known = set(re.findall(r"(\w+): \w+Overlay\b", script()))
     assert {overlay["kind"] for overlay in SCENE.data()["overlays"]} == known
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="node runs the viewer's script")
+def test_what_lies_below_the_threshold_has_no_colour() -> None:
+    images = asset("components/viewer_images.js").read_text(encoding="utf-8")
+    ask = """
+    const volume = {}, palette = { hot: ["#000000", "#ffffff"], cold: ["#000000", "#ffffff"] }
+    const niivue = { addColormap() {} }
+    const asked = [2.5, 7].map((threshold) => {
+      new SignedOverlay({ limit: 6 }).dress(volume, { threshold, niivue, palette })
+      return [volume.cal_min, volume.cal_max]
+    })
+    console.log(JSON.stringify(asked))
+    """
+    done = subprocess.run(
+        ["node", "-"], input=images + ask, capture_output=True, text=True, check=True
+    )
+    assert json.loads(done.stdout) == [[2.5, 6], [7, pytest.approx(7.35)]]
 
 
 def test_bits_and_values_of_units_come_back_as_they_were() -> None:
