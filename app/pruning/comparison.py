@@ -233,13 +233,15 @@ def _draw_protocol(results: Mapping[str, Perplexity], shared: Alike) -> None:
         "of several random seeds are the spread over them. Differences are paired by "
         f"window.{domains_note}"
     )
+    waiting = []
     for label, result in shared.apart.items():
         name = wording.plain(shown_label(label))
         if result.failure:
             st.warning(f"{name}: {wording.sentence(result.failure)}", icon=":material/warning:")
         elif not result.is_complete:
-            n_windows = wording.count(len(result.windows), "window")
-            st.caption(f"{name} is drawn when it has read more: {n_windows} so far.")
+            waiting.append(f"{name} ({wording.count(len(result.windows), 'window')} so far)")
+    if waiting:
+        st.caption(f"Drawn when more of the text is read: {', '.join(waiting)}.")
 
 
 def live(job_id: str) -> None:

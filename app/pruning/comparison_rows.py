@@ -9,6 +9,7 @@ import pandas as pd
 
 from app.pruning.figures import ABOVE_DENSE, ABOVE_PLAN, ALL, PERPLEXITY, Mark, Quantity
 from app.pruning.tasks import PLAN
+from app.shell import wording
 from fnprune_core.errors import FnpruneError
 from fnprune_core.evaluation.alike import Alike
 from fnprune_core.evaluation.results import (
@@ -128,8 +129,10 @@ def comparison_table(shared: Alike, *, plan: str = PLAN) -> pd.DataFrame:
     rows: list[dict[str, object]] = []
     for label, result in results.items():
         is_alike = label in shared.results
+        n_read = len(result.windows)
+        others = "" if is_alike or result.failure else f", on {wording.count(n_read, 'window')}"
         row: dict[str, object] = {
-            "model": shown_label(label),
+            "model": f"{shown_label(label)}{others}",
             "perplexity": result.perplexity if is_alike else None,
             "± SE": result.standard_error if is_alike else None,
         }

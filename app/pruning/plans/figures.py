@@ -104,5 +104,5 @@ def _sentence(shown: pd.DataFrame, x: str, y: str, x_title: str, y_title: str) -
     lowest = shown.sort_values(y).to_dict("records")[0]
     return (
         f"{len(shown)} plans, {y_title} against {x_title}. {y_title.capitalize()} is lowest for "
-        f"{lowest['plan']}: {lowest[y]:.2f}, at {x_title} {lowest[x]:.2f}."
+        f"{lowest['plan']}: {lowest[y]:.2f} ({x_title}: {lowest[x]:.2f})."
     )
