@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from app.figures.base import Picture, legend_on_top, safe, style
 from app.figures.markup import signed, visible
 from app.figures.theme import Palette, rgba
+from fnprune_core.probability import p_text
 
 
 def blood_response(
@@ -247,8 +248,8 @@ def contrast_points(
             {
                 "network": [names[k] for k in order],
                 "difference (sd)": difference[order].round(3),
-                "p, documents": p_documents[order],
-                "p, tokens": p_tokens[order],
+                "p, documents": [p_text(p) for p in p_documents[order]],
+                "p, tokens": [p_text(p) for p in p_tokens[order]],
             }
         ),
     )

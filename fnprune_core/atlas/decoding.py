@@ -3,6 +3,7 @@
 Correlation is not function: a network that is strong in a domain need not be needed for it.
 """
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -241,7 +242,7 @@ def domain_test(atlas: NetworkAtlas, *, n_permutations: int = 2000, seed: int = 
     n_at_least = np.ones(len(energy))
     for _ in range(n_permutations):
         n_at_least += explained_by(rng.permutation(labels), energy) >= observed - 1e-12
-    p_value = n_at_least / (n_permutations + 1)
+    p_value = np.maximum(n_at_least / (n_permutations + 1), 1 / n_arrangements(labels))
     return DomainTest(
         statistic=observed,
         p_value=p_value,
@@ -251,6 +252,12 @@ def domain_test(atlas: NetworkAtlas, *, n_permutations: int = 2000, seed: int = 
         lengths=(round(min(medians)), round(max(medians))),
         n_first=n_first,
     )
+
+
+def n_arrangements(labels: NDArray[np.generic]) -> int:
+    """Return how many different arrangements permutations of labels have."""
+    counts = np.unique(labels, return_counts=True)[1]
+    return math.factorial(len(labels)) // math.prod(math.factorial(int(n)) for n in counts)
 
 
 def benjamini_hochberg(p_values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -18,6 +18,7 @@ from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import FingerprintMismatchError, SettingsError, TextError
 from fnprune_core.inputs.numbers import check_range
 from fnprune_core.matching.tokens import SharedText, shared_text
+from fnprune_core.probability import p_text
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
 
 IDENTITY_R = 0.7
@@ -233,14 +234,10 @@ class Likeness:
         low, high = np.quantile(self.null, [0.025, 0.975])
         return (
             f"Paired networks agree within texts at a mean |ρ| of {self.score:.3f}; by chance it "
-            f"would be {low:.3f} to {high:.3f} (p {_p_text(self.p)}, {len(self.null)} circular "
+            f"would be {low:.3f} to {high:.3f} (p {p_text(self.p)}, {len(self.null)} circular "
             f"shifts). {self.n_above_chance} of {len(self.pairs)} pairs are above chance "
             f"(|ρ| > {self.chance_rho:.3f}), {self.n_published} above {PUBLISHED_RHO:g}."
         )
-
-
-def _p_text(p: float) -> str:
-    return f"{p:.3f}" if p >= 0.001 else f"{p:.1g}"
 
 
 def likeness(

@@ -13,6 +13,7 @@ from fnprune_core.localizers.glm import LEVEL
 from fnprune_core.localizers.results import LocalizerResult
 from fnprune_core.report.material import Material
 from fnprune_core.report.parts import (
+    P_FORM,
     Block,
     Column,
     Heading,
@@ -82,7 +83,7 @@ def _localizers(material: Material) -> Iterator[Block]:
             "units": Column(title="Units"),
             "accuracy": Column(title="Decoding", form="{:.0%}"),
             "accuracy_error": Column(title="± SE", form="{:.0%}"),
-            "p": Column(title="p", form="{:.2g}"),
+            "p": Column(title="p", form=P_FORM),
         },
     )
     yield Slot(figure="localizers")
@@ -216,8 +217,8 @@ def _study_blocks(material: Material, study: LesionStudy, suffix: str) -> Iterat
         "random": Column(title="Random", form="{:+.3f}"),
         "random_sd": Column(title="SD", form="{:.3f}"),
         "excess": Column(title="Excess", form="{:+.3f}"),
-        "p": Column(title="p", form="{:.2g}"),
-        "q": Column(title="q", form="{:.2g}"),
+        "p": Column(title="p", form=P_FORM),
+        "q": Column(title="q", form=P_FORM),
     }
     yield Table(
         name=f"lesions{suffix}",
@@ -285,7 +286,7 @@ def _dissociations(material: Material, study: LesionStudy, suffix: str) -> Itera
                 "harms_instead": Column(title="harms"),
                 "second_contrast": Column(title="by", form="{:+.3f}"),
                 "second_error": Column(title="± SE", form="{:.3f}"),
-                "q": Column(title="q", form="{:.2g}"),
+                "q": Column(title="q", form=P_FORM),
             },
             most=12,
         )

@@ -11,7 +11,7 @@ from fnprune_core.atlas.chance.beside import STATISTICS
 from fnprune_core.atlas.chance.directions import KINDS
 from fnprune_core.errors import SettingsError
 from fnprune_core.report.material import Material
-from fnprune_core.report.parts import Block, Column, Missing, Section, Slot, Table, Text
+from fnprune_core.report.parts import P_FORM, Block, Column, Missing, Section, Slot, Table, Text
 
 _SIGNIFICANT = 0.05
 _TOTALS = {
@@ -113,7 +113,7 @@ def _decoded(material: Material) -> Iterator[Block]:
     test_columns = {
         "eta_squared": Column(title="η²", form="{:.2f}"),
         **({"above_random": Column(title="Above random")} if material.beside else {}),
-        "p": Column(title="p", form="{:.2g}"),
+        "p": Column(title="p", form=P_FORM),
         "p_corrected": Column(title="corrected", form="{:.2g}"),
     }
     yield Table(

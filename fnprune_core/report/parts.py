@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from fnprune_core.atlas.annotation_files import shielded
+from fnprune_core.probability import p_text
 
 #: Every member of the archive has this time: the same report, the same bytes.
 _TIME = (1980, 1, 1, 0, 0, 0)
+#: Form of a column of p-values or q-values.
+P_FORM = "p"
 NOTHING = "–"
 
 
@@ -76,7 +79,7 @@ class Column:
     ----------
     title : str
     form : str
-        As `str.format` takes it; empty for texts and whole numbers.
+        As `str.format` takes it; empty for texts and whole numbers, `P_FORM` for p and q.
     """
 
     title: str
@@ -177,6 +180,8 @@ def cell(value: object, form: str = "") -> str:
         return NOTHING
     if isinstance(value, str):
         return value
+    if form == P_FORM:
+        return p_text(float(value))  # type: ignore[arg-type]
     if not form:
         form = "{:,}" if isinstance(value, int) or hasattr(value, "bit_count") else "{}"
     text = form.format(value).replace("%", " %")

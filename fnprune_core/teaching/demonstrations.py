@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.ndimage import gaussian_filter
 
-from fnprune_core.atlas.decoding import benjamini_hochberg
+from fnprune_core.atlas.decoding import benjamini_hochberg, n_arrangements
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import SettingsError
 from fnprune_core.recording.sessions import document_codes
@@ -171,7 +171,8 @@ class DomainContrast:
         Mean strength in the first condition minus that in the second, in standard deviations of
         the time course.
     p_documents : ndarray (K,)
-        Welch's t-test over documents: one value each.
+        Welch's t-test over documents: one value each; not below one of all arrangements of
+        the documents, which is the least that a few documents can tell.
     p_tokens : ndarray (K,)
         The same test as if every token were an observation of its own: wrong, for the tokens of
         a document are alike.
@@ -238,7 +239,9 @@ def contrast(
     difference = means[:, is_first].mean(axis=1) - means[:, ~is_first].mean(axis=1)
     return DomainContrast(
         difference=difference,
-        p_documents=np.nan_to_num(np.asarray(document_test.pvalue), nan=1.0),
+        p_documents=np.maximum(
+            np.nan_to_num(np.asarray(document_test.pvalue), nan=1.0), 1 / n_arrangements(is_first)
+        ),
         p_tokens=np.nan_to_num(np.asarray(token_test.pvalue), nan=1.0),
         n_documents=(int(is_first.sum()), int((~is_first).sum())),
         n_tokens=(int(is_first_by_token.sum()), int((~is_first_by_token).sum())),

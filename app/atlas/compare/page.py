@@ -16,6 +16,7 @@ from app.widgets import atlas_frame, browser_events, frame
 from app.widgets.picture import draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.matching.atlases import IDENTITY_R, PUBLISHED_RHO, Match
+from fnprune_core.probability import p_text
 
 SHOWN = {"pairs": "Pairs", "matrix": "All correlations", "likeness": "Against chance"}
 
@@ -70,7 +71,7 @@ def show_likeness(atlas: NetworkAtlas, other: NetworkAtlas) -> None:
         st.metric("Mean |ρ| of pairs", f"{likeness.score:.3f}")
         st.metric("By chance", f"{low:.3f} to {high:.3f}")
         st.metric(
-            "p", f"{likeness.p:.3f}", help=f"Of {len(likeness.null)} draws, and the data itself."
+            "p", p_text(likeness.p), help=f"Of {len(likeness.null)} draws, and the data itself."
         )
     rho = likeness.consistency[likeness.pairs[:, 0], likeness.pairs[:, 1]]
     draw_picture(

@@ -13,6 +13,7 @@ from app.widgets import frame, model_offer
 from app.widgets.picture import draw_picture
 from fnprune_core.atlas.naming.promoted import N_TOKENS
 from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.probability import p_text
 
 #: Statistics of `beside.STATISTICS` that stand under the token classes, and what each says.
 _EXPLAINED = {
@@ -92,12 +93,11 @@ def _domain_test(atlas: NetworkAtlas, network: int) -> None:
     """Draw whether domains differ in the network's strength, and how that was tested."""
     test = networks.domain_test(atlas.id)
     p, corrected = test.p_value[network], test.p_corrected[network]
-    smallest_p = 1 / (test.n_permutations + 1)
     verdict = "Domains differ" if corrected < 0.05 else "No difference between domains is shown"
     st.markdown(
         f"**{verdict}**: they explain {100 * test.statistic[network]:.0f} % of the differences "
-        f"between documents in log energy, p {_probability(p, smallest_p)}, corrected for "
-        f"{wording.count(atlas.n_networks, 'network')} p {_probability(corrected, smallest_p)}."
+        f"between documents in log energy, p {p_text(p)}, corrected for "
+        f"{wording.count(atlas.n_networks, 'network')} p {p_text(corrected)}."
     )
     random_directions.show(
         directions.beside(atlas.id, "domains"), network, "Domains explain {} of its variance"
@@ -111,10 +111,6 @@ def _domain_test(atlas: NetworkAtlas, network: int) -> None:
         "Hochberg). Domains differ in the strength of nearly any direction in the units, so read "
         "the share that they explain. It says what the network goes with, not what depends on it."
     )
-
-
-def _probability(value: float, smallest_p: float) -> str:
-    return f"≤ {smallest_p:.2g}" if value <= smallest_p * 1.001 else f"= {value:.2g}"
 
 
 def _tags(atlas: NetworkAtlas, network: int) -> None:

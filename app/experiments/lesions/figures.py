@@ -13,6 +13,7 @@ from app.figures.markup import signed
 from app.figures.matrix import pair_scale
 from app.figures.theme import Palette, rgba
 from fnprune_core.lesions.study import LEVEL, LesionStudy
+from fnprune_core.probability import p_text
 
 _NAME = 24
 _ROW = 22  # pixels
@@ -175,7 +176,8 @@ def _hover(study: LesionStudy, i: int, c: int, name: str) -> str:
     if np.isfinite(effects.excess[i, c]):
         text += f"<br>{signed(effects.excess[i, c], '+.3f')} beyond random lesions"
     if np.isfinite(effects.p[i, c]):
-        text += f"<br>p {effects.p[i, c]:.2g}, corrected q {effects.q[i, c]:.2g}"
+        p, q = (safe(p_text(values[i, c])) for values in (effects.p, effects.q))
+        text += f"<br>p {p}, corrected q {q}"
     return text
 
 
@@ -362,8 +364,8 @@ def patient_bars(study: LesionStudy, lesion: int, *, name: str, palette: Palette
     figure.update_yaxes(
         title_text="loss change, nats per token", zeroline=True, zerolinecolor=palette.quiet
     )
-    sure_effects = [
-        f"{study.columns[c]} {signed(study.effects.excess[lesion, c], '+.2f')} (q {q:.2g})"
+    outstanding = [
+        f"{study.columns[c]} {signed(study.effects.excess[lesion, c], '+.2f')} (q {p_text(q)})"
         for c, q in enumerate(study.effects.q[lesion])
         if q <= LEVEL
     ]
@@ -373,7 +375,7 @@ def patient_bars(study: LesionStudy, lesion: int, *, name: str, palette: Palette
         alternative=(
             f"{name}: the loss rises most in {study.columns[worst_column]}, by "
             f"{change[worst_column]:.2f} ± {error[worst_column]:.2f} nats per token. Beyond "
-            f"matched random lesions, with q ≤ {LEVEL:g}: {'; '.join(sure_effects) or 'nothing'}."
+            f"matched random lesions, with q ≤ {LEVEL:g}: {'; '.join(outstanding) or 'nothing'}."
         ),
         table=study.table().round(5),
     )

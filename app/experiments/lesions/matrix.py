@@ -28,6 +28,7 @@ from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.lesions.run import LesionOrder, graded
 from fnprune_core.lesions.statistics import DoubleDissociation
 from fnprune_core.lesions.study import LEVEL, LesionStudy
+from fnprune_core.probability import p_text
 
 _FEW = 20
 _MOST_SAID = 6
@@ -199,9 +200,9 @@ def verdict(study: LesionStudy, row: int, column: int) -> str:
         comparison = "**No reliable difference from random lesions**"
     return (
         f"{comparison} in {column_name}: {signed(excess, '+.3f')} nats per token. Stands out from "
-        f"random lesions: p {p_lesions:.2g} (± {effects.lesion_error[row, column]:.3f}). Holds "
-        f"over the texts: p {p_texts:.2g} (± {effects.text_error[row, column]:.3f}). Corrected: q "
-        f"{q:.2g}."
+        f"random lesions: p {p_text(p_lesions)} (± {effects.lesion_error[row, column]:.3f}). Holds "
+        f"over the texts: p {p_text(p_texts)} (± {effects.text_error[row, column]:.3f}). "
+        f"Corrected: q {p_text(q)}."
     )
 
 
@@ -294,7 +295,7 @@ def _dissociation_sentence(
         f"**{a}** and **{b}**: without *{first_lesion}* {a} suffers more than {b} "
         f"({signed(dissociation.contrast[0], '+.2f')} ± {dissociation.error[0]:.2f} nats), without "
         f"*{second_lesion}* {b} more than {a} ({signed(dissociation.contrast[1], '+.2f')} ± "
-        f"{dissociation.error[1]:.2f}); q {dissociation.q:.2g}."
+        f"{dissociation.error[1]:.2f}); q {p_text(dissociation.q)}."
     )
 
 

@@ -15,6 +15,7 @@ from app.widgets.body.scene import Scene, StatMap, Threshold
 from app.widgets.body.viewer import Pick, viewer
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.localizers.results import LocalizerResult
+from fnprune_core.probability import p_text
 
 _KEY = "localizer-viewer"
 #: Of the units: where most respond, a map from q alone is coloured all over.
@@ -134,7 +135,7 @@ def _picked_unit(atlas: NetworkAtlas, result: LocalizerResult) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(
             f"**Unit {index} of layer {layer}**, t {signed(result.units.t[unit], '.1f')}, "
-            f"q {result.units.q[unit]:.2g}",
+            f"q {p_text(result.units.q[unit])}",
             width="stretch",
         )
         if st.button("Open the unit", icon=":material/my_location:", key="localizer-unit"):

@@ -10,6 +10,7 @@ from app.figures.base import Picture, legend_on_top, safe, style
 from app.figures.markup import signed
 from app.figures.theme import Palette, rgba
 from fnprune_core.localizers.results import LocalizerResult
+from fnprune_core.probability import p_text
 
 _SHOWN_NETWORKS = 14
 
@@ -231,7 +232,7 @@ def decoding_null(result: LocalizerResult, *, palette: Palette) -> Picture:
             f"Held-out items are put on the right side in {100 * decoding.accuracy:.0f} % ± "
             f"{100 * decoding.standard_error:.0f} % of cases (balanced; standard error over "
             f"{result.localizer.unit}); with the conditions of whole blocks permuted, "
-            f"{100 * decoding.null.mean():.0f} % on average, p = {decoding.p:.2g}."
+            f"{100 * decoding.null.mean():.0f} % on average, p {p_text(decoding.p)}."
         ),
         table=pd.DataFrame({"accuracy after permutation": np.round(decoding.null, 4)}),
     )

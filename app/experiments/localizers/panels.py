@@ -10,6 +10,7 @@ from app.widgets.picture import csv_button, draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.localizers import ready_made
 from fnprune_core.localizers.results import LocalizerResult
+from fnprune_core.probability import p_text
 
 _PICKED = "network"
 _HEADINGS = {
@@ -96,7 +97,7 @@ def numbers(result: LocalizerResult) -> None:
         )
         st.metric(
             "p of decoding",
-            f"{decoding.p:.2g}",
+            p_text(decoding.p),
             help=f"Share of {len(decoding.null):,} permutations of whole blocks that do as well.",
         )
         st.metric(

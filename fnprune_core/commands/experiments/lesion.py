@@ -25,6 +25,7 @@ from fnprune_core.commands.options import (
 from fnprune_core.errors import SettingsError
 from fnprune_core.inputs.files import shortened
 from fnprune_core.inputs.numbers import reals_in
+from fnprune_core.probability import p_text
 
 if TYPE_CHECKING:
     from fnprune_core.atlas.network_atlas import NetworkAtlas
@@ -46,6 +47,13 @@ _COLUMNS = (
     "p",
     "q",
 )
+_HEADINGS = {
+    "column": "text or condition",
+    "change": "loss change",
+    "change_error": "± standard error",
+    "random": "random lesions",
+    "excess": "beyond random",
+}
 _MOST = 24
 MOST_STRENGTHS = 100
 
@@ -233,13 +241,16 @@ def _print_study(id: str, study: "LesionStudy", *, as_json: bool) -> None:
         f"{protocol.n_tokens} tokens in {protocol.n_windows} windows, {protocol.dtype} on "
         f"{protocol.device}, text {protocol.text_sha256[:12]}; errors over {study.facts.unit}, q "
         f"over {len(table)} effects",
-        list(_COLUMNS),
-        [[row[name] for name in _COLUMNS] for row in largest.to_dict("records")],
+        [_HEADINGS.get(name, name) for name in _COLUMNS],
+        [
+            [p_text(row[name]) if name in ("p", "q") else row[name] for name in _COLUMNS]
+            for row in largest.to_dict("records")
+        ],
     )
     n_significant = int((study.effects.q <= 0.05).sum())
     facts = {
         "id": id,
-        "sure after correction": f"{n_significant} of {len(table)}",
+        "stand out after correction (q ≤ .05)": f"{n_significant} of {len(table)}",
         "double dissociations": len(study.dissociations),
     }
     for i in range(min(len(study.dissociations), 5)):
@@ -248,7 +259,7 @@ def _print_study(id: str, study: "LesionStudy", *, as_json: bool) -> None:
             f"{dissociation['a']} without {dissociation['first']} "
             f"({dissociation['contrast'][0]:+.2f}), {dissociation['b']} without "
             f"{dissociation['second']} ({dissociation['contrast'][1]:+.2f}), q "
-            f"{dissociation['q']:.2g}"
+            f"{p_text(dissociation['q'])}"
         )
     print_facts("Lesions", facts)
     for sentence in filter(None, (study.why_untested(), *study.facts.failures)):

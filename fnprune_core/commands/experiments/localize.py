@@ -18,6 +18,7 @@ from fnprune_core.commands.options import (
     load,
     workspace_at,
 )
+from fnprune_core.probability import p_text
 
 if TYPE_CHECKING:
     from fnprune_core.localizers.results import LocalizerResult
@@ -83,10 +84,16 @@ def localize(
             }
         )
         return
-    print_facts(f"Localizer: {result.localizer.title}", facts)
-    shown_table = table[_COLUMNS].head(_MOST)
+    shown_facts = facts | {"accuracy_p": p_text(facts["accuracy_p"])}
+    print_facts(
+        f"Localizer: {result.localizer.title}",
+        {name.replace("_", " "): value for name, value in shown_facts.items()},
+    )
+    shown_table = table[_COLUMNS].head(_MOST).copy()
     title = f"Networks, × usual strength, 95 % intervals over {result.localizer.unit}"
-    print_table(title, shown_table.columns.tolist(), shown_table.to_numpy().tolist())
+    shown_table["q"] = [p_text(q) for q in shown_table["q"]]
+    headings = [name.replace("_", " ") for name in _COLUMNS]
+    print_table(title, headings, shown_table.to_numpy().tolist())
 
 
 def _stimuli(name: str, positive: list[str], negative: list[str]) -> "Localizer":

@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 import tiny
 import torch
@@ -10,6 +11,7 @@ from fnprune_core.atlas.decoding import (
     domain_test,
     explained_by,
     logit_effects,
+    n_arrangements,
     output_direction,
     token_class,
     trivial_tags,
@@ -92,6 +94,21 @@ def test_the_domain_test_keeps_its_level_and_has_power():
     result = domain_test(planted, n_permutations=300)
     assert result.p_corrected[1] < 0.02
     assert result.p_corrected[[0, 2]].min() > 0.02
+
+
+def test_p_is_not_below_one_of_all_arrangements_of_the_documents():
+    """Six documents beside five have 462 arrangements; one beside three has four."""
+    assert n_arrangements(np.repeat([0, 1], [6, 5])) == 462
+    atlas = atlas_of(courses=np.random.default_rng(4).standard_normal((1, N_TOKENS)))
+    strongest = np.abs(atlas.time_courses[0])
+    quarter = np.argsort(np.argsort(-strongest)) * 4 // len(strongest)
+    tokens = atlas.tokens.assign(
+        document=pd.Categorical(quarter.astype(str)),
+        domain=pd.Categorical(np.where(quarter == 0, "code", "prose")),
+    )
+    few = type(atlas)(atlas.decomposition, tokens)
+    for seed in range(8):
+        assert domain_test(few, n_permutations=99, seed=seed).p_value[0] >= 1 / 4
 
 
 def test_parts_of_one_text_are_permuted_together():
