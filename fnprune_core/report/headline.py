@@ -36,9 +36,10 @@ def _perplexities(material: Material) -> list[tuple[str, str]]:
     The newest and not the best: the lowest of several on one text looks better than it is there.
     """
     text = next(iter(material.texts()), "")
-    plan = next((plan for plan in material.plans if plan.on(text) is not None), None)
-    if plan is None:
+    measured = [plan for plan in material.plans if plan.on(text) is not None]
+    if not measured:
         return []
+    plan = next((plan for plan in measured if plan.n_preserved), measured[0])  # else a rival
     results = {name: result for name, (_, result) in measurements(material, text).items()}
     lost = given_up(material.workspace, open_plan(material.workspace, plan.id))
     chosen = {name: results[name] for name in (DENSE, label(plan)) if name in results}
