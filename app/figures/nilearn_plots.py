@@ -269,9 +269,15 @@ def matrix(values: NDArray[np.floating], *, palette: Palette) -> bytes:
 
 
 def motor_peaks(*, threshold: float) -> pd.DataFrame:
-    """Return the clusters of the motor map by nilearn's `get_clusters_table`."""
+    """Return the clusters of the motor map by nilearn's `get_clusters_table`.
+
+    nilearn mixes numbers and text in two columns: clusters are 1 and their further peaks "1a",
+    and such a peak has an empty size. Here ids are text and a missing size is NaN.
+    """
     with _canvas(PALETTES["light"]):
         table = get_clusters_table(
             motor_map(), stat_threshold=threshold, cluster_threshold=20, two_sided=True
         )
-    return pd.DataFrame(table).head(20)
+    sizes = pd.to_numeric(table["Cluster Size (mm3)"], errors="coerce").astype(float)
+    ids = table["Cluster ID"].astype(str)
+    return table.assign(**{"Cluster ID": ids, "Cluster Size (mm3)": sizes}).head(20)

@@ -173,14 +173,17 @@ def arranged(atlas: NetworkAtlas) -> list[int]:
             width="stretch",
         )
         is_descending = viewed_order.startswith("-")
+        direction = "Largest first" if is_descending else "Smallest first"
         st.button(
-            "",
+            direction,
             icon=":material/arrow_downward:" if is_descending else ":material/arrow_upward:",
-            help="Largest first" if is_descending else "Smallest first",
+            help=direction,
             key="gallery-direction",
             on_click=lambda: view_state.change(sort=current if is_descending else f"-{current}"),
         )
-        with st.popover("", icon=":material/filter_list:", help="Filter", key="gallery-filter"):
+        with st.popover(
+            "Filter", icon=":material/filter_list:", help="Filter", key="gallery-filter"
+        ):
             conditions = _filter(atlas, tags, columns)
     if order != current:
         # Where a large number is a good one, the largest comes first.

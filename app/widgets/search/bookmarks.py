@@ -53,7 +53,7 @@ def show_lists(atlas: NetworkAtlas) -> None:
         for item in stored.items[name]:
             with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
                 st.button(
-                    "",
+                    "Take it out of the list",
                     icon=":material/close:",
                     key=f"list-out-{item.kind}-{item.number}",
                     help="Take it out of the list",

@@ -1,6 +1,7 @@
 import io
 
 import numpy as np
+import pyarrow
 import pytest
 from PIL import Image
 
@@ -72,6 +73,14 @@ def test_the_real_motor_map_is_bundled_and_says_left_against_right() -> None:
     assert values.min() < -6  # a contrast of two hands: both hemispheres, opposite signs
     assert places[:, 0].min() < -30
     assert places[:, 0].max() > 30
+
+
+def test_the_clusters_of_the_motor_map_have_columns_of_one_type() -> None:
+    table = nilearn_plots.motor_peaks(threshold=3.0)
+    shown = pyarrow.Table.from_pandas(table).to_pandas()
+    assert list(shown["Cluster ID"][:2]) == ["1", "1a"]
+    assert shown["Cluster Size (mm3)"][0] > 0
+    assert np.isnan(shown["Cluster Size (mm3)"][1])  # the size is the cluster's, not the peak's
 
 
 def test_strongest_units_of_several_networks_share_none() -> None:
