@@ -280,4 +280,5 @@ def motor_peaks(*, threshold: float) -> pd.DataFrame:
         )
     sizes = pd.to_numeric(table["Cluster Size (mm3)"], errors="coerce").astype(float)
     ids = table["Cluster ID"].astype(str)
-    return table.assign(**{"Cluster ID": ids, "Cluster Size (mm3)": sizes}).head(20)
+    one_typed = table.assign(**{"Cluster ID": ids, "Cluster Size (mm3)": sizes})
+    return pd.DataFrame(one_typed).head(20)
