@@ -36,6 +36,9 @@ def test_no_button_of_the_app_is_an_icon_without_a_name() -> None:
     # The tip of a button is not its name: screen readers would say "close" or "filter_list".
     assert list(_nameless('st.button("", icon=":material/close:", help="Out")')) == [1]
     assert list(_nameless('st.popover(":material/tune:")\nst.button("Out", icon="x")')) == [1]
+    assert 'label: str = ""' not in "".join(
+        p.read_text("utf-8") for p in (ROOT / "app").rglob("*.py")
+    )
     found = [
         f"{path.relative_to(ROOT)}:{line}"
         for path in sorted((ROOT / "app").rglob("*.py"))

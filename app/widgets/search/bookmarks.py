@@ -14,18 +14,19 @@ from fnprune_core.errors import FnpruneError
 _NEW = "New list"
 
 
-def toggle(atlas: NetworkAtlas, item: Item, *, key: str, label: str = "") -> None:
+def toggle(atlas: NetworkAtlas, item: Item, *, key: str) -> None:
     """Draw the button that puts an item among the bookmarks, or takes it out."""
     try:
         is_in = cache.lists_of(atlas.id).holds(item)
     except FnpruneError:  # the dialog of lists tells what is damaged
         return
+    label = "Take it from the bookmarks" if is_in else "Put it among the bookmarks"
     st.button(
         label,
         icon=":material/bookmark_added:" if is_in else ":material/bookmark_add:",
         key=key,
-        help="Take it from the bookmarks" if is_in else "Put it among the bookmarks",
-        type="secondary" if label else "tertiary",
+        help=label,
+        type="tertiary",
         on_click=_put,
         args=(atlas.id, item, BOOKMARKS, not is_in),
     )
