@@ -100,11 +100,11 @@ def test_p_is_not_below_one_of_all_arrangements_of_the_documents():
     """Six documents beside five have 462 arrangements; one beside three has four."""
     assert n_arrangements(np.repeat([0, 1], [6, 5])) == 462
     atlas = atlas_of(courses=np.random.default_rng(4).standard_normal((1, N_TOKENS)))
-    strongest = np.abs(atlas.time_courses[0])
-    quarter = np.argsort(np.argsort(-strongest)) * 4 // len(strongest)
+    strength = np.abs(atlas.time_courses[0])
+    quarter = np.argsort(np.argsort(-strength)) * 4 // len(strength)
     tokens = atlas.tokens.assign(
         document=pd.Categorical(quarter.astype(str)),
-        domain=pd.Categorical(np.where(quarter == 0, "code", "prose")),
+        domain=pd.Categorical(np.where(quarter == 3, "code", "prose")),
     )
     few = type(atlas)(atlas.decomposition, tokens)
     for seed in range(8):
