@@ -140,6 +140,12 @@ def bytes_of(
     return int(share * dimensions.n_parameters * each)
 
 
+def is_free(target: Path) -> bool:
+    """Whether nothing is at a path, or an empty folder."""
+    target = path_of(target).resolve()
+    return not target.exists() or (target.is_dir() and not any(target.iterdir()))
+
+
 def check_target(target: Path, needed_bytes: int) -> Path:
     """Return a target's full path if an export can be written there.
 
@@ -149,7 +155,7 @@ def check_target(target: Path, needed_bytes: int) -> Path:
         If it exists and is not empty, its place cannot be written, or has no room.
     """
     target = path_of(target).resolve()
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+    if not is_free(target):
         raise StorageError(
             f"{target} exists already; nothing was written.", hint="Choose a new folder."
         )

@@ -10,7 +10,7 @@ from fnprune_core.evaluation.compare import evaluations_of_cut
 from fnprune_core.evaluation.expectation import expected_of
 from fnprune_core.evaluation.results import open_evaluation
 from fnprune_core.evaluation.verdict import verdict_of
-from fnprune_core.export.export import bytes_of, export_model
+from fnprune_core.export.export import bytes_of, export_model, is_free
 from fnprune_core.export.forms import form_named
 from fnprune_core.export.gguf import why_no_gguf
 from fnprune_core.export.model_card import CardFacts, MeasuredPerplexity
@@ -54,7 +54,8 @@ def export(  # noqa: PLR0913 - what is written, where, and in which way
     """
     stored = stored_plan(workspace, plan_id)
     language_model.check_fingerprint(stored.plan.fingerprint, "plan")
-    elsewhere.measure(workspace, language_model, plan_id)
+    if is_free(target):  # else it is this very export, or it is refused
+        elsewhere.measure(workspace, language_model, plan_id)
     return export_model(
         language_model,
         stored.plan,

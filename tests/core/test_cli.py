@@ -290,7 +290,8 @@ def test_from_texts_to_an_export(program, model, texts, tmp_path) -> None:
     assert elsewhere["rows"][1]["evaluation_id"] == measured["rows"][1]["evaluation_id"]
 
     listed = program.json("workspace", "list")["entries"]
-    assert {"recordings", "decompositions", "plans", "evaluations"} == {e["kind"] for e in listed}
+    kinds = {"recordings", "decompositions", "plans", "evaluations", "generations"}
+    assert kinds == {entry["kind"] for entry in listed}
     assert program.json("workspace", "delete", "plans", bias["id"])["deleted"] == bias["id"]
     assert bias["id"] not in program("workspace", "list")
     assert program.json("workspace", "size")["unfinished"] == 0

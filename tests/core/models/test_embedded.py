@@ -148,7 +148,7 @@ def test_unwritable_and_full_cache(
     monkeypatch.setattr(embedded, "embedded_gguf", lambda scratch: scratch)
     (tmp_path / "file").touch()
     monkeypatch.setenv("FNPRUNE_CACHE", str(tmp_path / "file"))
-    with pytest.raises(StorageError, match="a file is where a folder is needed") as raised:
+    with pytest.raises(StorageError, match="is where a folder is needed") as raised:
         embedded.embedded_model_folder()
     assert "FNPRUNE_CACHE" in raised.value.hint
 

@@ -43,6 +43,7 @@ def images():
         maps=maps,
         layout=LAYOUT,
         parcellation=lambda *, z: np.where(np.abs(maps).max(axis=0) > z, strongest, -1),
+        rule="|z| above {:g}".format,
         decomposition=SimpleNamespace(
             alive=np.ones(LAYOUT.n_units, dtype=bool), fingerprint="m", recording_id="r"
         ),
