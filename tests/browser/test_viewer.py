@@ -176,7 +176,8 @@ def presses_and_keys_open_a_unit(browser: Browser, materials) -> None:
     wait_for(lambda: "unit=" in browser.parameters(), "the unit in the address")
     first = unit_of(browser)
     layer, index = (int(i) for i in atlas.layout.locate(first))
-    browser.read(f"Unit {index} of layer {layer}, z {atlas.maps[2, first]:.1f}")
+    z = f"{atlas.maps[2, first]:.1f}".replace("-", "−")
+    browser.read(f"Unit {index} of layer {layer}, z {z}")
     status = inside(browser, ".status").text.replace("−", "-")
     assert status.startswith(f"Layer {layer}, z {atlas.maps[2, first]:.1f}.")
 
