@@ -46,7 +46,7 @@ class Page(View):
 
 WORK = (
     Page(
-        path="start/page.py",
+        path="start/start_page.py",
         url="start",
         title="Start",
         icon="home",
@@ -70,20 +70,20 @@ WORK = (
 )
 ATLAS = (
     Page(
-        path="atlas/networks/page.py",
+        path="atlas/networks/networks_page.py",
         url="atlas",
         title="Networks",
         icon="neurology",
         help="Look at each network: its map, its time course, its texts.",
         more=(
             View(
-                path="atlas/unit/page.py",
+                path="atlas/unit/unit_page.py",
                 url="unit",
                 title="Unit",
                 help="Look at one neuron: its networks, its texts, its weights.",
             ),
             View(
-                path="atlas/scanner/page.py",
+                path="atlas/scanner/scanner_page.py",
                 url="scanner",
                 title="Beside a brain",
                 help="See a map beside one of a real brain, and networks as nilearn draws them.",
@@ -91,7 +91,7 @@ ATLAS = (
         ),
     ),
     Page(
-        path="atlas/parcellation/page.py",
+        path="atlas/parcellation/parcellation_page.py",
         url="parcellation",
         title="Regions",
         icon="dashboard",
@@ -99,7 +99,7 @@ ATLAS = (
         name="Parcellation",
         more=(
             View(
-                path="atlas/embedding/page.py",
+                path="atlas/embedding/embedding_page.py",
                 url="embedding",
                 title="Embedding",
                 help="See which units and which networks behave alike, and pick them by a lasso.",
@@ -107,14 +107,14 @@ ATLAS = (
         ),
     ),
     Page(
-        path="atlas/connectome/page.py",
+        path="atlas/connectome/connectome_page.py",
         url="connectome",
         title="Connectome",
         icon="graph_3",
         help="See which networks go together in time and in place, and what groups they form.",
     ),
     Page(
-        path="atlas/live/page.py",
+        path="atlas/live/live_page.py",
         url="live",
         title="Live scanner",
         icon="play_circle",
@@ -122,13 +122,13 @@ ATLAS = (
         name="Activity",
         more=(
             View(
-                path="atlas/probe/page.py",
+                path="atlas/probe/probe_page.py",
                 url="probe",
                 title="Probe",
                 help="Type a text of your own and see which networks it lights up.",
             ),
             View(
-                path="atlas/carpet/page.py",
+                path="atlas/carpet/carpet_page.py",
                 url="carpet",
                 title="Carpet",
                 help="See units over tokens, by layer or by network.",
@@ -136,7 +136,7 @@ ATLAS = (
         ),
     ),
     Page(
-        path="atlas/reliability/page.py",
+        path="atlas/reliability/trust_page.py",
         url="trust",
         title="This atlas",
         icon="fact_check",
@@ -144,7 +144,7 @@ ATLAS = (
         name="Trust",
         more=(
             View(
-                path="atlas/compare/page.py",
+                path="atlas/compare/compare_page.py",
                 url="compare",
                 title="Compare",
                 help="Match this atlas with another, carry names over, apply it to other texts.",
@@ -153,14 +153,14 @@ ATLAS = (
     ),
 )
 PRUNE = Page(
-    path="pruning/lab/page.py",
+    path="pruning/lab/prune_page.py",
     url="prune",
     title="Prune",
     icon="content_cut",
     help="Choose networks to protect, prune, and watch the perplexity.",
 )
 EXPORT = Page(
-    path="pruning/export/page.py",
+    path="pruning/export/export_page.py",
     url="export",
     title="Export",
     icon="save",
@@ -168,28 +168,28 @@ EXPORT = Page(
 )
 RESULTS = (
     Page(
-        path="pruning/plans/page.py",
+        path="pruning/plans/plans_page.py",
         url="plans",
         title="Plans",
         icon="stacked_line_chart",
         help="Compare the plans that were made, name and open them; sweep over ratios.",
     ),
     Page(
-        path="pruning/generations/page.py",
+        path="pruning/generations/generations_page.py",
         url="generations",
         title="Generations",
         icon="text_compare",
         help="See what the model writes before and after, side by side.",
     ),
     Page(
-        path="report/page.py",
+        path="report/report_page.py",
         url="report",
         title="Report",
         icon="summarize",
         help="Put methods, results, limits and commands into one file that prints.",
         more=(
             View(
-                path="atlas/files/page.py",
+                path="atlas/files/files_page.py",
                 url="files",
                 title="Files",
                 help="Download maps, names and tables, and upload names and images again.",
@@ -199,14 +199,14 @@ RESULTS = (
 )
 EXPERIMENT = (
     Page(
-        path="experiments/localizers/page.py",
+        path="experiments/localizers/localizers_page.py",
         url="localizers",
         title="Localizers",
         icon="experiment",
         help="Let the model read two kinds of texts by turns, and see which networks respond.",
     ),
     Page(
-        path="experiments/lesions/page.py",
+        path="experiments/lesions/lesions_page.py",
         url="lesions",
         title="Lesions",
         icon="healing",
@@ -214,7 +214,7 @@ EXPERIMENT = (
     ),
 )
 LEARN = Page(
-    path="learn/page.py",
+    path="learn/lesson_page.py",
     url="learn",
     title="Lesson",
     icon="school",

@@ -140,7 +140,7 @@ def test_a_package_says_what_lives_there_and_nothing_else() -> None:
 
 def page_folders() -> list[Path]:
     """Return the folders of pages: ``app/<section>/<page>/``."""
-    return sorted(path.parent for path in APP.glob("*/*/page.py"))
+    return sorted(path.parent for path in APP.glob("*/*/*_page.py"))
 
 
 def test_a_page_is_imported_by_itself_alone() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from app.pruning.tasks import PLAN, Planned
+from app.pruning.prune_tasks import PLAN, Planned
 from app.shell.jobs import Job
 from app.shell.tasks import Run, Task
 from fnprune_core.errors import FnpruneError

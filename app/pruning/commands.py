@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from app.pruning.tasks import PruneOrder
+from app.pruning.prune_tasks import PruneOrder
 from app.shell import resources, view_state
 from app.shell.text_choice import TextChoice
 from fnprune_core.errors import FnpruneError

@@ -10,7 +10,7 @@ from app.figures import layer_profile
 from app.pruning import commands, data
 from app.pruning.comparison_rows import QUANTITIES, Choices, comparison_table, marks
 from app.pruning.figures import comparison_chart
-from app.pruning.tasks import PLAN, Comparison, Partial, Planned, prune
+from app.pruning.prune_tasks import PLAN, Comparison, Partial, Planned, prune
 from app.shell import recipes, resources, view_state, wording
 from app.shell.jobs import Job
 from app.shell.visit import visit_id

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from app.pruning.figures import ABOVE_DENSE, ABOVE_PLAN, ALL, PERPLEXITY, Mark, Quantity
-from app.pruning.tasks import PLAN
+from app.pruning.prune_tasks import PLAN
 from app.shell import wording
 from fnprune_core.errors import FnpruneError
 from fnprune_core.evaluation.alike import Alike

@@ -1,7 +1,7 @@
 """Cached facts that the pages on plans share."""
 
 from app.pruning import plan_names
-from app.pruning.tasks import Left, PruneOrder, left_of
+from app.pruning.prune_tasks import Left, PruneOrder, left_of
 from app.shell import resources
 from app.shell.caching import cached
 from app.shell.text_choice import TextChoice

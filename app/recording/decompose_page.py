@@ -5,7 +5,7 @@ import streamlit as st
 from app import pages
 from app.figures import networks
 from app.recording import settings
-from app.recording.tasks import decompose
+from app.recording.recording_tasks import decompose
 from app.shell import glossary, resources, view_state
 from app.shell.artifact_words import describe
 from app.shell.jobs import Job

@@ -4,7 +4,7 @@ import streamlit as st
 
 from app.figures import recordings
 from app.recording import settings
-from app.recording.tasks import record
+from app.recording.recording_tasks import record
 from app.shell import glossary, resources, tasks, view_state, wording
 from app.shell.jobs import Job
 from app.shell.text_choice import TextChoice

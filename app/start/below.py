@@ -14,7 +14,7 @@ from app.shell.wording import plain, size
 from app.start.earlier_work import earlier_work
 from app.start.example_button import open_example
 from app.start.health import damaged_work, verification
-from app.start.tasks import example
+from app.start.start_tasks import example
 from app.widgets import frame, job_progress
 from app.widgets.frame import ATLAS, DECOMPOSE, PRUNE, RECORD
 from app.widgets.gallery import gallery, tiles

@@ -9,7 +9,7 @@ from app.shell import view_state
 from app.shell.jobs import Job
 from app.shell.wording import plain, size
 from app.start import deletion
-from app.start.tasks import verify
+from app.start.start_tasks import verify
 from app.widgets import job_progress
 from fnprune_core.storage.workspace import Damaged, Verified
 

@@ -4,8 +4,8 @@ import pandas as pd
 import streamlit as st
 
 from app.atlas.compare import data as cache
+from app.atlas.compare.compare_tasks import apply
 from app.atlas.compare.figures import Side, pair_domains, pair_maps
-from app.atlas.compare.tasks import apply
 from app.figures.markup import signed
 from app.shell import glossary, recipes, resources, view_state, wording
 from app.shell.caches import networks

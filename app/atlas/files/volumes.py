@@ -10,7 +10,7 @@ import streamlit as st
 
 from app.atlas.files.body import show_values
 from app.atlas.files.data import imported
-from app.atlas.files.tasks import atlas_page
+from app.atlas.files.files_tasks import atlas_page
 from app.shell import recipes, resources, view_state, wording
 from app.shell.images import files as images
 from app.shell.jobs import Job

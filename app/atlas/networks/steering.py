@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app.atlas.networks import options
-from app.atlas.networks.tasks import KIND, steer
+from app.atlas.networks.network_tasks import KIND, steer
 from app.figures.markup import token_strip
 from app.shell import resources, view_state, wording
 from app.shell.caches import networks as cache

@@ -5,7 +5,7 @@ import math
 import streamlit as st
 
 from app.atlas.networks import body
-from app.atlas.networks.tasks import calibrate
+from app.atlas.networks.network_tasks import calibrate
 from app.shell import view_state, wording
 from app.shell.caches import networks as network_page
 from app.widgets import job_progress

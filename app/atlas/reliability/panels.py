@@ -10,7 +10,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from app.atlas.reliability import data as cache
-from app.atlas.reliability import tasks
+from app.atlas.reliability import trust_tasks
 from app.atlas.reliability.figures import TrustFigure
 from app.figures.markup import signed
 from app.shell import glossary, resources, view_state, wording
@@ -116,7 +116,7 @@ def measure(atlas: NetworkAtlas) -> None:
 
 
 def _start(atlas_id: str, parts: list[str]) -> None:
-    job_progress.start(tasks.assess(atlas=atlas_id, parts=parts))
+    job_progress.start(trust_tasks.assess(atlas=atlas_id, parts=parts))
 
 
 def watch(job: Job) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from app.experiments.lesions.tasks import Read
+from app.experiments.lesions.lesion_tasks import Read
 from app.shell import resources, view_state
 from app.shell.caching import cached
 from fnprune_core.errors import CorruptArtifactError, NetworksMovedError

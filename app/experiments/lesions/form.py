@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app.experiments.lesions import data as cache
-from app.experiments.lesions.tasks import KIND, LesionJob, Read, run_lesions
+from app.experiments.lesions.lesion_tasks import KIND, LesionJob, Read, run_lesions
 from app.shell import glossary, resources, view_state, wording
 from app.widgets import atlas_frame, frame, job_progress, model_offer, text_picker
 from fnprune_core.atlas.network_atlas import NetworkAtlas

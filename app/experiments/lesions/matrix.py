@@ -16,7 +16,7 @@ from app.experiments.lesions.figures import (
     strength_curve,
     strongest_rows,
 )
-from app.experiments.lesions.tasks import KIND, LesionsSoFar
+from app.experiments.lesions.lesion_tasks import KIND, LesionsSoFar
 from app.figures.markup import signed
 from app.shell import glossary, recipes, view_state, wording
 from app.shell.jobs import Job

@@ -5,7 +5,7 @@ import streamlit as st
 from app.experiments.lesions import data as cache
 from app.experiments.lesions import form
 from app.experiments.lesions.figures import patient_bars
-from app.experiments.lesions.tasks import KIND, WRITE, write
+from app.experiments.lesions.lesion_tasks import KIND, WRITE, write
 from app.shell import recipes, resources, view_state, wording
 from app.shell.jobs import describe_error
 from app.shell.wording import plain

@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from app.experiments.localizers import tasks
+from app.experiments.localizers import localizer_tasks
 from app.shell import view_state, wording
 from app.shell.jobs import describe_error
 from app.widgets import frame, job_progress
@@ -118,7 +118,7 @@ def show_stimuli(localizer: Localizer) -> None:
 
 def run(atlas: NetworkAtlas, localizer: Localizer) -> None:
     """Draw the button that runs a localizer, or the progress of the run."""
-    if job_progress.is_active(tasks.KIND):
+    if job_progress.is_active(localizer_tasks.KIND):
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.button(
@@ -137,7 +137,7 @@ def run(atlas: NetworkAtlas, localizer: Localizer) -> None:
 
 def _start(atlas_id: str, localizer: Localizer) -> None:
     job_progress.start(
-        tasks.localize(
+        localizer_tasks.localize(
             model=view_state.view().model,
             atlas=atlas_id,
             localizer=localizer,

@@ -5,9 +5,9 @@ from typing import Any
 import streamlit as st
 
 from app.figures.markup import signed
+from app.learn import activity_tasks
 from app.learn import data as cache
 from app.learn import figures as drawn
-from app.learn import tasks
 from app.learn.activities.shared import pick_network
 from app.learn.lesson import Finding
 from app.shell import resources, view_state, wording
@@ -116,14 +116,14 @@ def lesions(atlas: NetworkAtlas) -> Finding | None:
     network = pick_network(
         atlas, chapter="lesions", default=cache.most_selective(atlas.id, "french")
     )
-    key = (tasks.LESION, atlas.id, network)
+    key = (activity_tasks.LESION, atlas.id, network)
     model = model_offer.language_model(atlas, needed_for="to make a lesion", key="lesson-lesions")
     if model is None:
         return None
     found = _run_button(
         key,
         f"Silence network {network}",
-        tasks.lesion(
+        activity_tasks.lesion(
             model=model.source, atlas=atlas.id,
             network=network,
         ),
@@ -163,14 +163,14 @@ def lesions(atlas: NetworkAtlas) -> Finding | None:
 
 def pruning(atlas: NetworkAtlas) -> Finding | None:
     """Silence one unit in five by each of four rules."""
-    key = (tasks.PRUNE, atlas.id, -1)
+    key = (activity_tasks.PRUNE, atlas.id, -1)
     model = model_offer.language_model(atlas, needed_for="to try the rules", key="lesson-pruning")
     if model is None:
         return None
     found = _run_button(
         key,
         "Silence one unit in five by each rule",
-        tasks.prune(model=model.source, atlas=atlas.id),
+        activity_tasks.prune(model=model.source, atlas=atlas.id),
     )
     if found is None:
         return None

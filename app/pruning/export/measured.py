@@ -7,9 +7,9 @@ import streamlit as st
 
 from app.pruning import comparison
 from app.pruning.export import data as cache
-from app.pruning.export import tasks as tasks_export
+from app.pruning.export import export_tasks as tasks_export
 from app.pruning.export.figures import speed_ratios
-from app.pruning.tasks import PLAN
+from app.pruning.prune_tasks import PLAN
 from app.shell import recipes, resources, view_state
 from app.shell.jobs import Job
 from app.widgets import frame, job_progress

@@ -7,10 +7,10 @@ import streamlit as st
 
 from app.pruning import commands, training_note
 from app.pruning.export import data as cache
+from app.pruning.export import export_tasks as tasks_export
 from app.pruning.export import forms
-from app.pruning.export import tasks as tasks_export
 from app.pruning.export.forms import FormFit
-from app.pruning.tasks import PLAN, Comparison
+from app.pruning.prune_tasks import PLAN, Comparison
 from app.shell import resources, view_state, wording
 from app.shell.jobs import Job, describe_error
 from app.shell.text_choice import TextChoice

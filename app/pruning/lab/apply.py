@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 from app import pages
 from app.pruning import checks, commands, comparison, data, expectation, other_texts, training_note
 from app.pruning.lab.settings import plan_settings
-from app.pruning.tasks import PLAN, PruneOrder, prune
+from app.pruning.prune_tasks import PLAN, PruneOrder, prune
 from app.shell import resources, view_state, wording
 from app.shell.jobs import Job, describe_error
 from app.shell.text_choice import TextChoice

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 
-from app.pruning.tasks import windows_of
+from app.pruning.prune_tasks import windows_of
 from app.shell.tasks import Run, task
 from app.shell.text_choice import TextChoice
 from fnprune_core.pruning.sweep import Sweep, SweepOrder, sweep

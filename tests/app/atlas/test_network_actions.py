@@ -2,7 +2,7 @@
 
 from driving import finish, press
 
-from app.atlas.networks.tasks import HEADS, KIND
+from app.atlas.networks.network_tasks import HEADS, KIND
 from app.shell import resources
 from app.shell.caches import networks as cache
 from fnprune_core.evaluation.results import DENSE

@@ -8,7 +8,7 @@ from driving import finish, press, said, view
 from open_reach import open_reach
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig
 
-from app.pruning.export import tasks
+from app.pruning.export import export_tasks
 from app.shell import resources
 from app.shell.text_choice import TextChoice
 from fnprune_core.evaluation import compare, expectation, results
@@ -303,14 +303,14 @@ def test_a_gguf_file_is_written_from_the_app(fresh, open_page, tmp_path) -> None
 
 
 def test_equal_orders_are_one_job_and_another_form_is_another() -> None:
-    order = tasks.FitOrder(
+    order = export_tasks.FitOrder(
         model="m", plan="p", multiple=8, is_alike=True, texts=TextChoice(), window=8, max_windows=1
     )
-    one, two = (tasks.fit(order) for _ in range(2))
+    one, two = (export_tasks.fit(order) for _ in range(2))
     assert one.inputs == two.inputs
     json.dumps(one.inputs)
     masked, uniform = (
-        tasks.export(tasks.ExportOrder(model="m", plan="p", target="t", form=form))
+        export_tasks.export(export_tasks.ExportOrder(model="m", plan="p", target="t", form=form))
         for form in ("masked", "uniform")
     )
     assert masked.inputs != uniform.inputs

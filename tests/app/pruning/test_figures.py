@@ -20,7 +20,7 @@ from app.pruning.figures import (
     overlap_profile,
     trade_chart,
 )
-from app.pruning.tasks import PLAN
+from app.pruning.prune_tasks import PLAN
 from fnprune_core.evaluation.alike import alike
 from fnprune_core.evaluation.results import DENSE, paired_difference
 

@@ -15,7 +15,7 @@ from open_reach import open_reach
 from app import pages
 from app.pruning import comparison
 from app.pruning.plans import data as cache
-from app.pruning.tasks import PLAN, Partial, Planned, PruneOrder, prune
+from app.pruning.prune_tasks import PLAN, Partial, Planned, PruneOrder, prune
 from app.shell import resources
 from app.shell.tasks import ModelShelf
 from app.shell.text_choice import TextChoice

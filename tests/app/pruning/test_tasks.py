@@ -2,7 +2,7 @@ import pytest
 from open_reach import open_reach
 
 from app.pruning import checks
-from app.pruning.tasks import PLAN, Planned
+from app.pruning.prune_tasks import PLAN, Planned
 from app.shell.tasks import ModelShelf, Run, Task
 from fnprune_core.plans import decision_log
 from fnprune_core.progress import NEVER

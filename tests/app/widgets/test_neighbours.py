@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from app import pages
 from app.doors import here, visits
-from app.pruning.tasks import PLAN
+from app.pruning.prune_tasks import PLAN
 from app.shell import resources
 from app.shell.jobs import JobLimits, JobManager, Report
 from fnprune_core.progress import CancelToken

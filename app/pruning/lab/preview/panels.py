@@ -12,7 +12,7 @@ from app.figures.layer_profile import removal_profile
 from app.pruning.lab.preview import body
 from app.pruning.lab.preview import data as cache
 from app.pruning.lab.preview.figures import Sheets, cost_bars, removed_sheets
-from app.pruning.lab.preview.tasks import prepare_preview
+from app.pruning.lab.preview.preview_tasks import prepare_preview
 from app.shell import recipes, resources, view_state, wording
 from app.shell.caches.colours import network_colours
 from app.widgets import browser_events, frame, job_progress, lasso, pinned_units

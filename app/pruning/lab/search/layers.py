@@ -6,7 +6,7 @@ import streamlit as st
 
 from app.figures.layer_profile import shares_profile
 from app.pruning import training_note
-from app.pruning.lab.search.tasks import LayersJob, search_layers
+from app.pruning.lab.search.search_tasks import LayersJob, search_layers
 from app.shell import recipes, resources, view_state, wording
 from app.shell.jobs import Job
 from app.shell.text_choice import TextChoice

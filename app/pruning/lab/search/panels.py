@@ -7,7 +7,7 @@ import streamlit as st
 
 from app.pruning import training_note
 from app.pruning.lab.search import layers
-from app.pruning.lab.search.tasks import SharesJob, SharesSoFar, search_shares
+from app.pruning.lab.search.search_tasks import SharesJob, SharesSoFar, search_shares
 from app.shell import resources, view_state, wording
 from app.shell.jobs import Job
 from app.shell.text_choice import TextChoice

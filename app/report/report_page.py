@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app.report import tasks
+from app.report import report_tasks
 from app.shell import resources, view_state, wording
 from app.shell.jobs import Job
 from app.widgets import atlas_frame, frame, job_progress
@@ -58,7 +58,9 @@ def write(atlas: NetworkAtlas, settings: sections.ReportSettings | None) -> None
     job = job_progress.job_of(KIND)
     if job is not None and job.is_active:
         return
-    order = None if settings is None else tasks.ReportOrder(atlas=atlas.id, settings=settings)
+    order = (
+        None if settings is None else report_tasks.ReportOrder(atlas=atlas.id, settings=settings)
+    )
     pressed = st.button(
         "Write the report",
         type="primary",
@@ -67,7 +69,7 @@ def write(atlas: NetworkAtlas, settings: sections.ReportSettings | None) -> None
         disabled=order is None,
     )
     if pressed and order is not None:
-        job_progress.start(tasks.report(order))
+        job_progress.start(report_tasks.report(order))
         st.rerun()
     if job is not None and job.state == "done" and job.inputs["atlas"] == atlas.id:
         take(job)

@@ -4,8 +4,8 @@ import streamlit as st
 
 from app.atlas import text_box
 from app.atlas.live import panels
+from app.atlas.live.live_tasks import KIND, Found, scan
 from app.atlas.live.options import READ, RECORDED, WRITE
-from app.atlas.live.tasks import KIND, Found, scan
 from app.shell import view_state
 from app.shell.caches import live as cache
 from app.shell.jobs import Job

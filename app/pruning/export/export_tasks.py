@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.pruning.tasks import PLAN, Comparison, measured, sampled, windows_of
+from app.pruning.prune_tasks import PLAN, Comparison, measured, sampled, windows_of
 from app.shell.tasks import Run, task
 from app.shell.text_choice import TextChoice
 from fnprune_core.evaluation.results import DENSE

@@ -5,7 +5,7 @@ import streamlit as st
 
 from app.experiments.localizers import choice, panels
 from app.experiments.localizers import data as cache
-from app.experiments.localizers.tasks import KIND
+from app.experiments.localizers.localizer_tasks import KIND
 from app.shell import resources, view_state
 from app.shell.jobs import Job
 from app.widgets import frame, job_progress, moved_networks

@@ -4,7 +4,7 @@ import streamlit as st
 
 from app.experiments.lesions import data as cache
 from app.experiments.lesions import form, matrix, patients
-from app.experiments.lesions.tasks import KIND
+from app.experiments.lesions.lesion_tasks import KIND
 from app.shell import resources, view_state, wording
 from app.shell.jobs import Job, describe_error
 from app.widgets import frame, job_progress, moved_networks
