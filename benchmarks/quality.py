@@ -177,12 +177,12 @@ class Study:
             self.searches.put(
                 key,
                 {
-                    "weights": list(search.settings.layer_weights),
-                    "shares": search.best_shares.tolist(),
+                    "weights": list(search.best.settings.layer_weights),
+                    "shares": search.best.shares.tolist(),
                     "gain": [search.gain.difference, search.gain.standard_error],
                 },
             )
-            return search.settings.layer_weights
+            return search.best.settings.layer_weights
         return tuple(found["weights"])
 
     def settings(self, row: Row, ratio: float) -> PlanSettings:

@@ -77,19 +77,19 @@ def layers(
             workspace, language_model, windows, order=order, progress=progress
         )
     facts = {
-        "perplexity_before": search.first.perplexity,
-        "perplexity": search.best.perplexity,
+        "perplexity_before": search.first.result.perplexity,
+        "perplexity": search.best.result.perplexity,
         "gain": search.gain.difference,
         "gain_error": search.gain.standard_error,
         "gain_interval": list(search.gain.interval()),
         "n_plans": search.n_measured,
-        "layer_weights": ",".join(f"{weight:g}" for weight in search.settings.layer_weights),
+        "layer_weights": ",".join(f"{weight:g}" for weight in search.best.settings.layer_weights),
     }
     if as_json:
         print_json(facts)
         return
     print_facts("Allocation, on the text of the search; gain in nats per token, paired", facts)
-    if search.settings.layer_weights:
+    if search.best.settings.layer_weights:
         typer.echo("Take it with: fnprune plan … --allocation weighted --layer-weights …")
     else:
         typer.echo("No allocation of these was better than what the search began at.")

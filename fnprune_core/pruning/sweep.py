@@ -1,9 +1,8 @@
 """A sweep: perplexity against ratio, for several scores and random seeds, point by point."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,13 +13,13 @@ from fnprune_core.evaluation.compare import compare
 from fnprune_core.evaluation.results import Perplexity, paired_difference
 from fnprune_core.inputs.numbers import check_most
 from fnprune_core.machine import workers
-from fnprune_core.machine.workers import ModelAddress
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.plans.files import open_plan
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
 from fnprune_core.pruning.compensation import batches, refit_bytes
 from fnprune_core.pruning.planner import canonical_settings, plans
+from fnprune_core.pruning.search.trials import Reading, readings
 from fnprune_core.scores.units import score_named
 from fnprune_core.storage.workspace import Workspace
 from fnprune_core.texts.windows import Windows
@@ -298,115 +297,65 @@ def sweep(
     OverlapError
         If the text was used for calibration.
     """
-    plan_settings = order.wanted()
+    wanted = order.wanted()
     outcomes = _make_plans(
-        workspace, language_model, order, plan_settings, progress=progress, cancel=cancel
+        workspace, language_model, order, wanted, progress=progress, cancel=cancel
     )
-    reading_progress = _Progress(
-        progress=progress, n_windows=windows.n_windows, n_points=1 + len(plan_settings)
-    )
+    reading = _Progress(progress=progress, n_windows=windows.n_windows, n_points=1 + len(wanted))
 
-    def measure(number: int, plan_id: str | None) -> Perplexity:
+    def read(number: int, plan_id: str | None) -> Perplexity:
         results: list[Perplexity] = []
 
         def on_batch(_: str, result: Perplexity) -> None:
-            reading_progress.report(number, len(result.window_nll))
+            reading.report(number, len(result.window_nll))
             results[:] = [result]
 
         compare(
-            workspace,
-            language_model,
-            windows,
-            plan_ids={"": plan_id},
-            on_partial=on_batch,
-            cancel=cancel,
-        )
+            workspace, language_model, windows, plan_ids={"": plan_id},
+            on_partial=on_batch, cancel=cancel,
+        )  # fmt: skip
         return results[0]
 
-    dense = measure(0, None)
+    state = Sweep(dense=read(0, None), points=(), n_points=len(wanted))
+    on_partial(state)
     points: dict[int, SweepPoint] = {}
 
-    def tell(number: int, point: SweepPoint) -> Sweep:
-        reading_progress.report(number, windows.n_windows)
-        points[number] = point
-        measured = tuple(points[at] for at in sorted(points))
-        state = Sweep(dense=dense, points=measured, n_points=len(plan_settings))
-        on_partial(state)
-        return state
+    def tell(number: int, **facts: Any) -> Sweep:
+        reading.report(number, windows.n_windows)
+        settings = wanted[number - 1]
+        points[number] = SweepPoint(
+            score=settings.score, ratio=settings.ratio, seed=settings.seed, **facts
+        )
+        swept = replace(state, points=tuple(points[at] for at in sorted(points)))
+        on_partial(swept)
+        return swept
 
-    state = Sweep(dense=dense, points=(), n_points=len(plan_settings))
-    on_partial(state)
-    numbered = list(enumerate(zip(plan_settings, outcomes, strict=True), start=1))
-    for number, (settings, outcome) in numbered:
+    made: dict[int, str] = {}
+    for number, outcome in enumerate(outcomes, start=1):
         if isinstance(outcome, Exception):
-            state = tell(number, _sweep_point(settings, failure=str(outcome)))
-    made = [
-        (number, settings, plan_id)
-        for number, (settings, plan_id) in numbered
-        if isinstance(plan_id, str)
-    ]
+            state = tell(number, failure=str(outcome))
+        else:
+            made[number] = outcome
+    numbers = list(made)
     measured = (
-        _measured_by_workers(workspace, language_model, windows, made, cancel)
+        (
+            (numbers[place], result)
+            for place, result in workers.each(
+                Reading.stored,
+                readings(workspace, language_model, windows, list(made.values())),
+                cancel=cancel,
+            )
+        )
         if workers.is_spread()
-        else ((number, measure(number, plan_id)) for number, _, plan_id in made)
+        else ((number, read(number, plan_id)) for number, plan_id in made.items())
     )
-    by_number = {number: (settings, plan_id) for number, settings, plan_id in made}
     for number, result in measured:
-        settings, plan_id = by_number[number]
-        plan = open_plan(workspace, plan_id)
-        point = _sweep_point(
-            settings,
-            plan_id=plan_id,
-            achieved_ratio=plan.achieved_ratio,
-            share_of_parameters=plan.share_of_parameters,
-            result=result,
-            failure=result.failure,
-        )
-        state = tell(number, point)
+        plan = open_plan(workspace, made[number])
+        state = tell(
+            number, plan_id=made[number], achieved_ratio=plan.achieved_ratio,
+            share_of_parameters=plan.share_of_parameters, result=result, failure=result.failure,
+        )  # fmt: skip
     return state
-
-
-def _measured_by_workers(
-    workspace: Workspace,
-    language_model: LanguageModel,
-    windows: Windows,
-    made: Sequence[tuple[int, PlanSettings, str]],
-    cancel: CancelToken,
-) -> Iterator[tuple[int, Perplexity]]:
-    """Yield the number and the measurement of each plan, as workers have them."""
-    address = ModelAddress.of(language_model)
-    tasks = [
-        _Measurement(workspace=workspace.root, model=address, windows=windows, plan_id=plan_id)
-        for _, _, plan_id in made
-    ]
-    for place, result in workers.each(_Measurement.read, tasks, cancel=cancel):
-        yield made[place][0], result
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Measurement:
-    """A plan to measure, as it is sent to a worker that shares the workspace's folder."""
-
-    workspace: Path
-    model: ModelAddress
-    windows: Windows
-    plan_id: str
-
-    def read(self) -> Perplexity:
-        """Return the plan's perplexity; it is stored in the workspace, too."""
-        workspace, results = Workspace(self.workspace), []
-        compare(
-            workspace,
-            self.model.model(),
-            self.windows,
-            plan_ids={"": self.plan_id},
-            on_partial=lambda _, result: results.append(result),
-        )
-        return results[-1]
-
-
-def _sweep_point(settings: PlanSettings, **facts: Any) -> SweepPoint:
-    return SweepPoint(score=settings.score, ratio=settings.ratio, seed=settings.seed, **facts)
 
 
 def _make_plans(
@@ -422,14 +371,9 @@ def _make_plans(
 
     def make_batch(settings: Sequence[PlanSettings]) -> list[str]:
         return plans(
-            workspace,
-            language_model,
-            recording_id=order.recording_id,
-            decomposition_id=order.decomposition_id,
-            settings=settings,
-            progress=progress,
-            cancel=cancel,
-        )
+            workspace, language_model, settings=settings, recording_id=order.recording_id,
+            decomposition_id=order.decomposition_id, progress=progress, cancel=cancel,
+        )  # fmt: skip
 
     outcomes: list[str | Exception] = []
     for batch in batches(language_model, all_settings):

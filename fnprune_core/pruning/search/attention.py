@@ -9,45 +9,37 @@ from typing import Any
 
 import numpy as np
 
-from fnprune_core.errors import RatioError, SettingsError
-from fnprune_core.evaluation.results import Perplexity, paired_difference
+from fnprune_core.errors import SettingsError
+from fnprune_core.evaluation.results import paired_difference
 from fnprune_core.machine import memory
 from fnprune_core.models.language_model import LanguageModel
-from fnprune_core.plans.files import open_plan
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import NEVER, CancelToken, Progress, ignore
 from fnprune_core.pruning.head_planner import parameters_of_groups
 from fnprune_core.pruning.planner import canonical_settings
-from fnprune_core.pruning.search.trials import Trials
+from fnprune_core.pruning.search.trials import SearchOrder, Trial, Trials, check_anything_goes
 from fnprune_core.storage.workspace import Workspace
 from fnprune_core.texts.windows import Windows
 
 #: Shares of attention that are tried unless others are asked for.
 SHARES = (0.0, 0.05, 0.1, 0.2)
-
-
 MOST_SHARES = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShareOrder:
+class ShareOrder(SearchOrder):
     """Order for a search of mixes: the cut to divide, and the shares of attention to try.
 
     Parameters
     ----------
-    base : PlanSettings
-        Its ratios say how much goes in all; the rest is common to all mixes.
     shares : tuple of float
         Shares of all KV groups to try.
     """
 
-    recording_id: str
-    base: PlanSettings
-    decomposition_id: str | None = None
     shares: tuple[float, ...] = SHARES
 
     def __post_init__(self) -> None:
-        canonical_settings(self.base)
+        SearchOrder.__post_init__(self)
         if not 0 < len(self.shares) <= MOST_SHARES:
             raise SettingsError(
                 f"{len(self.shares):,} shares of attention were given, 1 to {MOST_SHARES:,} are "
@@ -67,45 +59,27 @@ class ShareOrder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Mix:
-    """A plan that divides the cut in one way, and its loss on the text of the search.
-
-    Parameters
-    ----------
-    settings : PlanSettings
-        With the ratio and the attention ratio of this mix.
-    share_of_parameters : float
-        What goes, alike for all mixes of a search but for rounding to whole groups.
-    """
-
-    settings: PlanSettings
-    plan_id: str
-    share_of_parameters: float
-    result: Perplexity
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ShareSearch:
     """State of a search of mixes; the first mix is the one that others are compared with.
 
     Parameters
     ----------
-    mixes : tuple of Mix
-        Those that are measured to their end.
+    mixes : tuple of Trial
+        Those that are measured to their end, of equal size but for rounding to whole groups.
     n_mixes : int
         Of the whole search.
     """
 
-    mixes: tuple[Mix, ...]
+    mixes: tuple[Trial, ...]
     n_mixes: int
 
     @property
-    def best(self) -> Mix:
+    def best(self) -> Trial:
         """The mix of the lowest mean loss per token."""
         return min(self.mixes, key=lambda mix: mix.result.mean_nll)
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return one row a mix; differences are paired by window, in nats per token."""
+        """Return one row per mix; differences are paired by window, in nats per token."""
         if not self.mixes:
             return []
         first, best = self.mixes[0], self.best
@@ -116,7 +90,7 @@ class ShareSearch:
                 {
                     "attention_ratio": mix.settings.attention_ratio,
                     "ratio": mix.settings.ratio,
-                    "share_of_parameters": mix.share_of_parameters,
+                    "share_of_parameters": mix.plan.share_of_parameters,
                     "perplexity": mix.result.perplexity,
                     "difference": paired.difference,
                     "difference_error": paired.standard_error,
@@ -150,10 +124,7 @@ def mixes_of_equal_size(
     )
     n_mlp_parameters = language_model.anatomy().n_mlp_parameters
     total = settings.ratio * n_mlp_parameters + settings.attention_ratio * n_attention_parameters
-    if not total:
-        raise RatioError(
-            "Nothing is to go, so there is nothing to divide.", hint="Choose a ratio above 0."
-        )
+    check_anything_goes(total)
     mixes: dict[float, PlanSettings] = {}
     for share in sorted(shares):
         attention = round(share * n_groups) / n_groups
@@ -191,27 +162,13 @@ def search_shares(
     on_partial : callable
         Called with the search after each mix.
     """
-    mix_settings = order.wanted(language_model)
+    wanted = order.wanted(language_model)
     trials = Trials(
-        workspace,
-        language_model,
-        windows,
-        recording_id=order.recording_id,
-        decomposition_id=order.decomposition_id,
-        n_plans=len(mix_settings),
-        progress=progress,
-        cancel=cancel,
-    )
-    search = ShareSearch(mixes=(), n_mixes=len(mix_settings))
-    plan_ids = trials.make(mix_settings)
-    losses = trials.losses(plan_ids)
-    for settings, plan_id, result in zip(mix_settings, plan_ids, losses, strict=True):
-        mix = Mix(
-            settings=settings,
-            plan_id=plan_id,
-            share_of_parameters=open_plan(workspace, plan_id).share_of_parameters,
-            result=result,
-        )
-        search = ShareSearch(mixes=(*search.mixes, mix), n_mixes=len(mix_settings))
+        workspace, language_model, windows, order,
+        n_plans=len(wanted), progress=progress, cancel=cancel,
+    )  # fmt: skip
+    search = ShareSearch(mixes=(), n_mixes=len(wanted))
+    for mix in trials.measure(wanted):
+        search = ShareSearch(mixes=(*search.mixes, mix), n_mixes=len(wanted))
         on_partial(search)
     return search

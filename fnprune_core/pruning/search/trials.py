@@ -10,9 +10,10 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from fnprune_core.errors import TextError
-from fnprune_core.evaluation.compare import check_overlap, evaluation_windows
+from fnprune_core.errors import RatioError, TextError
+from fnprune_core.evaluation.compare import check_overlap, compare, evaluation_windows
 from fnprune_core.evaluation.perplexity import perplexity_stream
 from fnprune_core.evaluation.results import Perplexity
 from fnprune_core.inputs.numbers import check_range
@@ -20,11 +21,11 @@ from fnprune_core.machine import workers
 from fnprune_core.machine.workers import ModelAddress
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.silencing import silenced
-from fnprune_core.plans.files import stored_plan
-from fnprune_core.plans.plan import PlanSettings
+from fnprune_core.plans.files import open_plan, stored_plan
+from fnprune_core.plans.plan import PlanSettings, PruningPlan
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
 from fnprune_core.pruning.compensation import batches
-from fnprune_core.pruning.planner import plans
+from fnprune_core.pruning.planner import canonical_settings, plans
 from fnprune_core.recording.recording import Recording, open_recording
 from fnprune_core.storage.workspace import Workspace
 from fnprune_core.texts.documents import Document
@@ -32,6 +33,47 @@ from fnprune_core.texts.windows import Windows
 
 READING = "measuring trials"
 MOST_WINDOWS = 24
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchOrder:
+    """What every search of how to divide a cut is asked.
+
+    Parameters
+    ----------
+    base : PlanSettings
+        The plan whose cut is divided: it says how much goes in all, and what all trials share.
+    """
+
+    recording_id: str
+    base: PlanSettings
+    decomposition_id: str | None = None
+
+    def __post_init__(self) -> None:
+        canonical_settings(self.base)
+
+
+def check_anything_goes(amount: float) -> None:
+    """Raise `RatioError` if nothing is to be removed."""
+    if not amount:
+        raise RatioError(
+            "Nothing is to go, so there is nothing to divide.", hint="Choose a ratio above 0."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Trial:
+    """A plan that was tried, and its loss on the text of the search."""
+
+    settings: PlanSettings
+    plan_id: str
+    plan: PruningPlan
+    result: Perplexity
+
+    @property
+    def shares(self) -> NDArray[np.float64]:
+        """The share of its units that each layer gives: (n_layers,)."""
+        return np.array([len(units) for units in self.plan.removed]) / self.plan.layout.widths
 
 
 class Trials:
@@ -50,64 +92,62 @@ class Trials:
         If the recording read some of this text.
     """
 
-    def __init__(  # noqa: PLR0913 - the workspace's things, and what to read
+    def __init__(
         self,
         workspace: Workspace,
         language_model: LanguageModel,
         windows: Windows,
+        order: SearchOrder,
         *,
-        recording_id: str,
-        decomposition_id: str | None,
         n_plans: int,
         progress: Progress = ignore,
         cancel: CancelToken = NEVER,
     ) -> None:
         self.workspace, self.language_model = workspace, language_model
-        self.recording_id, self.decomposition_id = recording_id, decomposition_id
-        check_overlap(open_recording(workspace, recording_id), windows)
-        self.windows = windows
+        check_overlap(open_recording(workspace, order.recording_id), windows)
+        self.windows, self.order = windows, order
         self.n_plans, self.n_measured = n_plans, 0
         self.progress, self.cancel = progress, cancel
 
-    def make(self, settings: Sequence[PlanSettings]) -> list[str]:
-        """Make plans, or find them; return the id of each."""
-        return [
+    def measure(self, all_settings: Sequence[PlanSettings]) -> Iterator[Trial]:
+        """Make plans, or find them, and yield each with its loss."""
+        plan_ids = [
             plan_id
-            for batch in batches(self.language_model, settings)
+            for batch in batches(self.language_model, all_settings)
             for plan_id in plans(
-                self.workspace,
-                self.language_model,
-                recording_id=self.recording_id,
-                decomposition_id=self.decomposition_id,
-                settings=batch,
-                progress=self.progress,
-                cancel=self.cancel,
+                self.workspace, self.language_model, settings=batch,
+                recording_id=self.order.recording_id,
+                decomposition_id=self.order.decomposition_id,
+                progress=self.progress, cancel=self.cancel,
             )
-        ]
+        ]  # fmt: skip
+        losses = self.losses(plan_ids)
+        for settings, plan_id, result in zip(all_settings, plan_ids, losses, strict=True):
+            plan = open_plan(self.workspace, plan_id)
+            yield Trial(settings=settings, plan_id=plan_id, plan=plan, result=result)
 
     def losses(self, plan_ids: Sequence[str]) -> Iterator[Perplexity]:
         """Yield the loss of each plan on the windows; workers take a share of the plans."""
-        if not workers.is_spread():
-            yield from map(self._loss, plan_ids)
-            return
-        address = ModelAddress.of(self.language_model)
-        tasks = [
-            _Trial(workspace=self.workspace.root, model=address, windows=self.windows, plan_id=id)
-            for id in plan_ids
-        ]
-        for result in workers.in_order(_Trial.loss, tasks, cancel=self.cancel):
+        found = (
+            workers.in_order(
+                Reading.tried,
+                readings(self.workspace, self.language_model, self.windows, plan_ids),
+                cancel=self.cancel,
+            )
+            if workers.is_spread()
+            else map(self._loss, plan_ids)
+        )
+        for result in found:
             self.n_measured += 1
             self._tell(0)
             yield result
 
     def _loss(self, plan_id: str) -> Perplexity:
-        stream = _stream(
-            self.workspace, self.language_model, self.windows, plan_id, cancel=self.cancel
-        )
         result: Perplexity
-        for result in stream:
+        for result in _stream(
+            self.workspace, self.language_model, self.windows, plan_id, cancel=self.cancel
+        ):
             self._tell(len(result.window_nll))
-        self.n_measured += 1
         return result
 
     def _tell(self, n_windows: int) -> None:
@@ -125,14 +165,14 @@ def _stream(
     *,
     cancel: CancelToken = NEVER,
 ) -> Iterator[Perplexity]:
-    """Yield a plan's loss on the windows, growing to the whole."""
+    """Yield a plan's loss on the windows, growing to the whole; nothing is stored."""
     stored = stored_plan(workspace, plan_id)
     context = partial(silenced, language_model, stored.plan.removed, refits=stored.refits())
     yield from perplexity_stream(language_model.model, windows, context=context, cancel=cancel)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Trial:
+class Reading:
     """A plan to measure, as it is sent to a worker that shares the workspace's folder."""
 
     workspace: Path
@@ -140,10 +180,33 @@ class _Trial:
     windows: Windows
     plan_id: str
 
-    def loss(self) -> Perplexity:
-        """Return the plan's loss on all windows."""
+    def tried(self) -> Perplexity:
+        """Return the plan's loss on all windows, for a search alone."""
         workspace = Workspace(self.workspace)
         return list(_stream(workspace, self.model.model(), self.windows, self.plan_id))[-1]
+
+    def stored(self) -> Perplexity:
+        """Return what a comparison keeps of the plan, measured if need be."""
+        results: list[Perplexity] = []
+        compare(
+            Workspace(self.workspace),
+            self.model.model(),
+            self.windows,
+            plan_ids={"": self.plan_id},
+            on_partial=lambda _, result: results.append(result),
+        )
+        return results[-1]
+
+
+def readings(
+    workspace: Workspace, language_model: LanguageModel, windows: Windows, plan_ids: Sequence[str]
+) -> list[Reading]:
+    """Return plans as they are sent to workers."""
+    address = ModelAddress.of(language_model)
+    return [
+        Reading(workspace=workspace.root, model=address, windows=windows, plan_id=plan_id)
+        for plan_id in plan_ids
+    ]
 
 
 def unread_windows(

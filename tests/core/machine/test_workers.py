@@ -110,8 +110,8 @@ def test_trust_and_searches_are_the_same_over_a_cluster(
         halves = last(measures.in_halves(study))
         bootstraps = list(measures.over_bootstraps(study))
         search = search_allocation(workspace, model, windows, order=wanted)
-        return [halves.r, *(each.iq for each in bootstraps), search.best_shares,
-                search.best.window_nll]  # fmt: skip
+        return [halves.r, *(each.iq for each in bootstraps), search.best.shares,
+                search.best.result.window_nll]  # fmt: skip
 
     here = all_of()
     with workers.scheduled(cluster.scheduler_address):

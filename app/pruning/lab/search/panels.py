@@ -1,22 +1,57 @@
 """Search of the division of a cut: over layers, or between MLP units and attention."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from app.pruning import training_note
 from app.pruning.lab.search import layers
-from app.pruning.lab.search.search_tasks import SharesJob, SharesSoFar, search_shares
+from app.pruning.lab.search.search_tasks import (
+    SearchJob,
+    SearchSoFar,
+    search_layers,
+    search_shares,
+)
 from app.shell import resources, view_state, wording
 from app.shell.jobs import Job
+from app.shell.tasks import Task
 from app.shell.text_choice import TextChoice
 from app.widgets import job_progress, model_offer, text_picker
 from fnprune_core.errors import FnpruneError
 from fnprune_core.evaluation.intervals import with_error
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.pruning.search import trials
+from fnprune_core.pruning.search.allocation import AllocationOrder
 from fnprune_core.pruning.search.attention import ShareOrder, ShareSearch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Division:
+    """One way to divide a cut: how its search is ordered, and how its result is drawn.
+
+    Parameters
+    ----------
+    kind : str
+        Of its jobs.
+    order : callable
+        Plan of the form to the order, or None where what it needs is missing; raises
+        `FnpruneError` where there is nothing to search.
+    draw : callable
+        Draws a result, and offers to use it.
+    live : callable, optional
+        Draws what a running search has found so far.
+    """
+
+    kind: str
+    search: Callable[[SearchJob], Task]
+    order: Callable[[PlanSettings], AllocationOrder | ShareOrder | None]
+    draw: Callable[[Any], None]
+    live: Callable[[Any], None] | None = None
+    done: str
 
 
 def show(settings: PlanSettings) -> None:
@@ -26,7 +61,7 @@ def show(settings: PlanSettings) -> None:
         help="Divide the cut by search: over layers, or between units and attention",
     ):  # fmt: skip
         st.markdown("**Divide the cut by search**")
-        division = st.segmented_control(
+        name = st.segmented_control(
             "Between",
             list(_DIVISIONS),
             default=next(iter(_DIVISIONS)),
@@ -40,69 +75,71 @@ def show(settings: PlanSettings) -> None:
             "choice."
         )
         texts = text_picker.pick_texts("search", split="calibration")
-        _DIVISIONS[division](settings, texts)
+        _search(_DIVISIONS[name], settings, texts)
 
 
-def _search_attention(settings: PlanSettings, texts: TextChoice | None) -> None:
-    """Offer mixes of equal size; draw the result of their search."""
-    job = job_progress.follow("shares", on_done=_keep_result)
+def _search(division: _Division, settings: PlanSettings, texts: TextChoice | None) -> None:
+    """Draw the search that runs, or the result of the last one and the button for another."""
+    view = view_state.view()
+    result_key = f"{division.kind} of {view.recording} {view.atlas}"
+
+    def keep_result(job: Job) -> None:
+        order = job.inputs["order"]
+        view_state.remember(
+            f"{division.kind} of {order['recording_id']} {order['decomposition_id']}", job.result
+        )
+        view_state.notify(division.done)
+
+    job = job_progress.follow(division.kind, on_done=keep_result)
     if job is not None and job.is_active:
-        st.fragment(_draw_live, run_every=2.0)(job.id)
+        if division.live is not None:
+            st.fragment(_draw_live, run_every=2.0)(job.id, division.live)
         return
-    result = view_state.widget(_session_key(view_state.view().recording, view_state.view().atlas))
-    if isinstance(result, ShareSearch):
-        _draw_table(result)
-        _offer_best(result)
-    _offer_search(settings, texts)
+    result = view_state.widget(result_key)
+    if result is not None:
+        division.draw(result)
+    try:
+        order = division.order(settings)
+    except FnpruneError as error:
+        st.info(wording.sentence(f"{error.message} {error.hint}"), icon=":material/info:")
+        return
+    if order is None:
+        return
+    is_pressed = st.button(
+        "Search", icon=":material/balance:", key=f"{division.kind}-start", disabled=texts is None
+    )
+    if is_pressed and texts is not None:
+        job_progress.start(division.search(SearchJob(model=view.model, order=order, texts=texts)))
+        st.rerun()
 
 
-def _session_key(recording: str, atlas: str) -> str:
-    """Return the session's key of an atlas's search."""
-    return f"mixes of {recording} {atlas}"
+def _draw_live(job_id: str, draw: Callable[[Any], None]) -> None:
+    job = resources.jobs().job(job_id)
+    if job is None or not job.is_active:
+        st.rerun()
+    events = [event.found for event in job.events if isinstance(event, SearchSoFar)]
+    if events:
+        draw(events[-1])
 
 
-def _offer_search(settings: PlanSettings, texts: TextChoice | None) -> None:
+def _order_of_shares(settings: PlanSettings) -> ShareOrder | None:
+    """Return the order for mixes of the cut in the form; None until the model is loaded."""
     st.caption(
         "All take equally many parameters, with none, a twentieth, a tenth and a fifth of the "
         "attention among them."
     )
     model = model_offer.loaded(needed_for="to count what its attention weighs", key="shares")
     if model is None:
-        return
+        return None
     view = view_state.view()
-    order = ShareOrder(
-        recording_id=view.recording,
-        decomposition_id=view.atlas,
-        base=settings,
-    )
-    try:
-        mixes = order.wanted(model)
-    except FnpruneError as error:
-        st.info(wording.sentence(f"{error.message} {error.hint}"), icon=":material/info:")
-        return
-    training_note.show_note(mixes)
-    is_pressed = st.button(
-        "Search", icon=":material/balance:", key="shares-start", disabled=texts is None
-    )
-    if is_pressed and texts is not None:
-        job = SharesJob(model=view.model, order=order, texts=texts)
-        job_progress.start(search_shares(job))
-        st.rerun()
+    order = ShareOrder(recording_id=view.recording, decomposition_id=view.atlas, base=settings)
+    training_note.show_note(order.wanted(model))
+    return order
 
 
-def _draw_live(job_id: str) -> None:
-    job = resources.jobs().job(job_id)
-    if job is None or not job.is_active:
-        st.rerun()
-    events = [event.found for event in job.events if isinstance(event, SharesSoFar)]
-    if events:
-        _draw_table(events[-1])
-
-
-def _keep_result(job: Job) -> None:
-    order = job.inputs["order"]
-    view_state.remember(_session_key(order["recording_id"], order["decomposition_id"]), job.result)
-    view_state.notify("Share of attention searched")
+def _draw_mixes(result: ShareSearch) -> None:
+    _draw_table(result)
+    _offer_best(result)
 
 
 def _draw_table(result: ShareSearch) -> None:
@@ -129,7 +166,7 @@ def _draw_table(result: ShareSearch) -> None:
             ),
         },
     )
-    share_removed = result.mixes[0].share_of_parameters
+    share_removed = result.mixes[0].plan.share_of_parameters
     st.caption(
         f"Each takes {100 * share_removed:.1f} % of all parameters. Perplexity on the text of the "
         "search."
@@ -168,4 +205,20 @@ def _use_shares(units: int, attention: int) -> None:
     view_state.remember("prune-attention", attention)
 
 
-_DIVISIONS = {"Layers": layers.show, "Units and attention": _search_attention}
+_DIVISIONS = {
+    "Layers": _Division(
+        kind="layers",
+        search=search_layers,
+        order=layers.order_of,
+        draw=layers.draw_result,
+        done="Allocation searched",
+    ),
+    "Units and attention": _Division(
+        kind="shares",
+        search=search_shares,
+        order=_order_of_shares,
+        draw=_draw_mixes,
+        live=_draw_table,
+        done="Share of attention searched",
+    ),
+}

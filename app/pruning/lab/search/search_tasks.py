@@ -1,72 +1,53 @@
 """The jobs that search how a cut is best divided. No streamlit here."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from app.shell.tasks import Run, task
 from app.shell.text_choice import TextChoice
-from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.pruning.search import allocation, attention, trials
 from fnprune_core.pruning.search.allocation import AllocationOrder, AllocationSearch
 from fnprune_core.pruning.search.attention import ShareOrder, ShareSearch
 from fnprune_core.recording.recording import open_recording
-from fnprune_core.texts.windows import Windows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class SharesSoFar:
+class SearchSoFar:
     """Result of a search so far."""
 
-    found: ShareSearch
-
-
-def _windows(
-    run: Run, language_model: LanguageModel, texts: TextChoice, recording_id: str
-) -> Windows:
-    """Return the windows that plans are tried on: chosen texts that the recording left unread."""
-    recording = open_recording(run.workspace, recording_id)
-    return trials.unread_windows(language_model, run.documents(texts), recording)
+    found: AllocationSearch | ShareSearch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SharesJob:
-    """A cut that is to be divided; tried in several mixes."""
+class SearchJob:
+    """A cut that is to be divided, and the texts to try plans on."""
 
     model: str
-    order: ShareOrder
+    order: AllocationOrder | ShareOrder
     texts: TextChoice
 
 
 @task("shares", "Share of attention", inputs=lambda job: asdict(job))
-def search_shares(run: Run, job: SharesJob) -> ShareSearch:
-    """Measure mixes of equal size, reporting each; return a `ShareSearch`."""
-    language_model = run.model(job.model)
-    return attention.search_shares(
-        run.workspace,
-        language_model,
-        _windows(run, language_model, job.texts, job.order.recording_id),
-        order=job.order,
-        on_partial=lambda result: run.report(SharesSoFar(found=result)),
-        **run.watched,
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LayersJob:
-    """A plan whose allocation is to be bettered."""
-
-    model: str
-    order: AllocationOrder
-    texts: TextChoice
+def search_shares(run: Run, job: SearchJob) -> ShareSearch:
+    """Measure mixes of equal size."""
+    found: ShareSearch = _search(run, job, attention.search_shares)
+    return found
 
 
 @task("layers", "Share of each layer", inputs=lambda job: asdict(job))
-def search_layers(run: Run, job: LayersJob) -> AllocationSearch:
-    """Search weights of the layers; return an `AllocationSearch`."""
+def search_layers(run: Run, job: SearchJob) -> AllocationSearch:
+    """Search weights of the layers."""
+    found: AllocationSearch = _search(run, job, allocation.search_allocation)
+    return found
+
+
+def _search(run: Run, job: SearchJob, search: Callable[..., Any]) -> Any:
+    """Try plans on those of the chosen texts that the recording left unread; report each step."""
     language_model = run.model(job.model)
-    return allocation.search_allocation(
-        run.workspace,
-        language_model,
-        _windows(run, language_model, job.texts, job.order.recording_id),
-        order=job.order,
-        **run.watched,
-    )
+    recording = open_recording(run.workspace, job.order.recording_id)
+    windows = trials.unread_windows(language_model, run.documents(job.texts), recording)
+    return search(
+        run.workspace, language_model, windows, order=job.order,
+        on_partial=lambda found: run.report(SearchSoFar(found=found)), **run.watched,
+    )  # fmt: skip

@@ -115,13 +115,15 @@ def test_the_best_plan_is_of_the_same_size_and_loses_what_is_said(
     assert [each.n_measured for each in told] == [7, 13]
     assert found.n_measured == found.n_plans == 13
     assert order(recording, n_blocks=10).n_plans(llama.layout.n_layers) == 4 + llama.layout.n_layers
-    assert found.best.mean_nll <= found.first.mean_nll
-    assert found.gain.difference == pytest.approx(found.best.mean_nll - found.first.mean_nll)
+    assert found.best.result.mean_nll <= found.first.result.mean_nll
+    assert found.gain.difference == pytest.approx(
+        found.best.result.mean_nll - found.first.result.mean_nll
+    )
     widths = np.array(llama.layout.widths)
-    assert found.best_shares @ widths == found.first_shares @ widths  # to one unit
-    plan = planner.plan(workspace, llama, recording_id=recording.id, settings=found.settings)
+    assert found.best.shares @ widths == found.first.shares @ widths  # to one unit
+    plan = planner.plan(workspace, llama, recording_id=recording.id, settings=found.best.settings)
     made = files.open_plan(workspace, plan)
-    np.testing.assert_allclose(made.kept_widths, widths * (1 - found.best_shares))
+    np.testing.assert_allclose(made.kept_widths, widths * (1 - found.best.shares))
     *_, again = perplexity_stream(
         llama.model,
         WINDOWS,
@@ -129,7 +131,7 @@ def test_the_best_plan_is_of_the_same_size_and_loses_what_is_said(
             llama, made.removed, refits=files.stored_plan(workspace, plan).refits()
         ),
     )
-    np.testing.assert_array_equal(again.window_nll, found.best.window_nll)
+    np.testing.assert_array_equal(again.window_nll, found.best.result.window_nll)
     assert tiny.is_idle(llama)
 
 
@@ -149,8 +151,8 @@ def test_planted_costs_of_layers_are_found(workspace, llama, recording, monkeypa
         workspace, llama, WINDOWS, order=order(recording, n_rounds=4, shift=0.1)
     )
     best = 1 / costs / (1 / costs).sum() * 0.9  # where another unit costs as much in each layer
-    assert np.abs(found.best_shares - best).max() < 0.4 * np.abs(0.3 - best).max()
-    assert (np.diff(found.best_shares) > 0).all()
+    assert np.abs(found.best.shares - best).max() < 0.4 * np.abs(0.3 - best).max()
+    assert (np.diff(found.best.shares) > 0).all()
 
 
 def test_what_is_not_a_search_is_refused(recording) -> None:

@@ -25,7 +25,7 @@ def order(recording) -> ShareOrder:
 
 def test_mixes_take_equally_many_parameters(workspace, llama, recording) -> None:
     found = search_shares(workspace, llama, WINDOWS, order=order(recording))
-    gone = np.array([mix.share_of_parameters for mix in found.mixes])
+    gone = np.array([mix.plan.share_of_parameters for mix in found.mixes])
     one_unit = (1 - gone.max()) / llama.layout.n_units
     assert np.ptp(gone) < 2 * one_unit * llama.layout.n_layers  # a layer's share is a whole number
     assert [mix.settings.attention_ratio for mix in found.mixes] == [0, 1 / 6, 2 / 6]
