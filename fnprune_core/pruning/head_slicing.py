@@ -15,7 +15,7 @@ from fnprune_core.models.architectures import (
 )
 from fnprune_core.models.attention import AttentionLayout, attention_outputs, kept_groups
 from fnprune_core.models.modeling_per_layer import set_head_counts
-from fnprune_core.models.silencing import AttentionCut
+from fnprune_core.models.silencing import AttentionCut, Refit
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -31,13 +31,60 @@ def new_bias(projection: nn.Module, added: Tensor | None) -> Tensor | None:
     return (added if bias is None else bias.float() + added).to(weight.dtype)
 
 
-def slice_heads(
+def kept_part(
+    values: Tensor, kept: Tensor, *, new: Tensor | None = None, masks: bool = False, dim: int = 0
+) -> Tensor:
+    """Return the kept rows or columns of a weight, or all of them with zeros for the others.
+
+    Parameters
+    ----------
+    kept : Tensor (n,)
+        Indices along `dim`.
+    new : Tensor, optional
+        Refitted values that take the place of those kept.
+    masks : bool
+        Whether the shape stays, and zeros stand where something goes.
+    """
+    kept = kept.to(values.device)
+    part = values.index_select(dim, kept) if new is None else new.to(values)
+    return torch.zeros_like(values).index_copy(dim, kept, part) if masks else part
+
+
+def cut_rows(
+    module: nn.Module, kept: Tensor, *, new: Tensor | None = None, masks: bool = False
+) -> None:
+    """Cut what feeds units or groups: keep some rows of a projection, with their biases."""
+    bias = bias_of(module)
+    replace_weight(
+        module,
+        kept_part(weight_of(module), kept, new=new, masks=masks),
+        None if bias is None else kept_part(bias, kept, masks=masks),
+    )
+
+
+def cut_columns(
+    module: nn.Module, kept: Tensor, *, refit: Refit | AttentionCut, masks: bool = False
+) -> None:
+    """Cut what reads units or groups: keep some columns of a projection, and put a refit in."""
+    weight = kept_part(weight_of(module), kept, new=refit.columns, masks=masks, dim=1)
+    replace_weight(module, weight, new_bias(module, refit.bias))
+
+
+def cut_heads(
     model: "PreTrainedModel",
     architecture: Architecture,
     layout: AttentionLayout,
     cuts: Sequence[AttentionCut],
+    *,
+    masks: bool,
 ) -> None:
-    """Cut each layer's KV groups out of `model`, which is changed, and put their refits in."""
+    """Cut each layer's KV groups out of `model`, which is changed, and put their refits in.
+
+    Parameters
+    ----------
+    masks : bool
+        Whether their weights become zeros, and all shapes stay.
+    """
     kept = kept_groups(layout, [cut.removed for cut in cuts])
     with torch.no_grad():
         for layer, (module, cut, groups) in enumerate(
@@ -45,47 +92,24 @@ def slice_heads(
         ):
             n_groups = layout.groups.widths[layer]
             for feeding in architecture.attention.feeding:
-                projection = module.get_submodule(feeding.path)
-                weight, bias = weight_of(projection), bias_of(projection)
-                rows = torch.from_numpy(layout.rows(feeding, groups, n_groups)).to(weight.device)
-                replace_weight(projection, weight[rows], None if bias is None else bias[rows])
+                rows = torch.from_numpy(layout.rows(feeding, groups, n_groups))
+                cut_rows(module.get_submodule(feeding.path), rows, masks=masks)
             output = module.get_submodule(architecture.attention.output)
-            weight = weight_of(output)
-            index = torch.from_numpy(layout.dimensions(groups)).to(weight.device)
-            columns = weight[:, index] if cut.columns is None else cut.columns.to(weight)
-            replace_weight(output, columns, new_bias(output, cut.bias))
-            set_head_counts(module, _head_counts(architecture, layout), len(groups))
+            columns = torch.from_numpy(layout.dimensions(groups))
+            cut_columns(output, columns, refit=cut, masks=masks)
+            if not masks:
+                set_head_counts(module, _head_counts(architecture, layout), len(groups))
 
 
-def mask_heads(
-    model: "PreTrainedModel",
-    architecture: Architecture,
-    layout: AttentionLayout,
-    cuts: Sequence[AttentionCut],
-) -> None:
-    """Set the weights of each layer's KV groups to zero in `model`, which is changed."""
-    kept = kept_groups(layout, [cut.removed for cut in cuts])
-    with torch.no_grad():
-        for layer, (module, cut, groups) in enumerate(
-            zip(layers_of(model, architecture), cuts, kept, strict=True)
-        ):
-            n_groups = layout.groups.widths[layer]
-            for feeding in architecture.attention.feeding:
-                projection = module.get_submodule(feeding.path)
-                weight, bias = weight_of(projection).clone(), bias_of(projection)
-                removed_rows = layout.rows(feeding, cut.removed, n_groups)
-                rows = torch.from_numpy(removed_rows).to(weight.device)
-                weight[rows] = 0
-                if bias is not None:
-                    bias = bias.clone()
-                    bias[rows] = 0
-                replace_weight(projection, weight, bias)
-            output = module.get_submodule(architecture.attention.output)
-            weight = weight_of(output).clone()
-            if cut.columns is not None:
-                weight[:, torch.from_numpy(layout.dimensions(groups))] = cut.columns.to(weight)
-            weight[:, torch.from_numpy(layout.dimensions(cut.removed))] = 0
-            replace_weight(output, weight, new_bias(output, cut.bias))
+def give_biases(projections: Sequence[nn.Module]) -> bool:
+    """Give all projections a bias where one has it, of zeros; return whether they have one."""
+    has_bias = any(bias_of(projection) is not None for projection in projections)
+    for projection in projections:
+        if has_bias and bias_of(projection) is None:
+            weight = weight_of(projection)
+            with torch.no_grad():
+                replace_weight(projection, weight, weight.new_zeros(weight.shape[0]))
+    return has_bias
 
 
 def attention_has_bias(model: "PreTrainedModel", architecture: Architecture) -> bool:
@@ -103,12 +127,7 @@ def per_layer_attention(
 
     Where one layer's output projection has a bias, all get one, of zeros.
     """
-    has_bias = attention_has_bias(model, architecture)
-    with torch.no_grad():
-        for output in attention_outputs(model, architecture):
-            if has_bias and bias_of(output) is None:
-                weight = weight_of(output)
-                replace_weight(output, weight, weight.new_zeros(weight.shape[0]))
+    has_bias = give_biases(attention_outputs(model, architecture))
     attention = architecture.attention
     return {
         "layers": architecture.layers,

@@ -24,10 +24,11 @@ from fnprune_core.models.silencing import AttentionCut, Refit
 from fnprune_core.plans.plan import PruningPlan
 from fnprune_core.pruning.head_slicing import (
     attention_has_bias,
-    mask_heads,
-    new_bias,
+    cut_columns,
+    cut_heads,
+    cut_rows,
+    give_biases,
     per_layer_attention,
-    slice_heads,
 )
 
 if TYPE_CHECKING:
@@ -58,34 +59,8 @@ def prune(
     In a family without a home for a bias, a refit's bias works in the copy but is lost when the
     copy is saved and loaded: `mask` and `slice_uniformly` refuse that.
     """
-    model = _checked_copy(language_model, plan)
+    model = _cut_copy(language_model, plan, refits, masks=False)
     architecture = language_model.architecture
-    with torch.no_grad():
-        for layer, kept in enumerate(plan.kept):
-            index = torch.from_numpy(kept)
-            rows_of_kept = feeding_rows(architecture, index, plan.layout.widths[layer])
-            refit = refits[layer] if refits is not None else Refit()
-            for position, module in enumerate(feeding_modules(model, architecture, layer)):
-                rows = rows_of_kept.to(weight_of(module).device)
-                bias = bias_of(module)
-                replace_weight(
-                    module,
-                    refit.feeding[position].to(weight_of(module))
-                    if refit.feeding
-                    else weight_of(module)[rows],
-                    None if bias is None else bias[rows],
-                )
-            projection = output_projections(model, architecture)[layer]
-            weight = weight_of(projection)
-            columns = (
-                weight[:, index.to(weight.device)]
-                if refit.columns is None
-                else refit.columns.to(weight)
-            )
-            replace_weight(projection, columns, new_bias(projection, refit.bias))
-    if plan.n_removed_groups:
-        slice_heads(model, architecture, language_model.attention, _attention_cuts(plan, refits))
-    _switch_biases_on(model, architecture)
     if plan.is_uniform:
         setattr(model.config, architecture.width_attribute, plan.kept_widths[0])
         if plan.n_removed_groups and not _heads_refusal(language_model, plan):
@@ -109,35 +84,32 @@ def mask(
     PlanError
         If the refits add a bias and the family's config cannot say so: it would not load.
     """
-    architecture = language_model.architecture
     _check_bias_home(language_model, refits)
-    model = _checked_copy(language_model, plan)
+    return _cut_copy(language_model, plan, refits, masks=True)
+
+
+def _cut_copy(
+    language_model: LanguageModel,
+    plan: PruningPlan,
+    refits: Sequence[Refit] | None,
+    *,
+    masks: bool,
+) -> "PreTrainedModel":
+    """Return a copy without the plan's units, or with zeros for their weights."""
+    model, architecture = _checked_copy(language_model, plan), language_model.architecture
+    projections = output_projections(model, architecture)
     with torch.no_grad():
-        for layer, (removed, kept) in enumerate(zip(plan.removed, plan.kept, strict=True)):
-            index = torch.from_numpy(removed)
-            width = plan.layout.widths[layer]
-            rows_of_removed = feeding_rows(architecture, index, width)
-            rows_of_kept = feeding_rows(architecture, torch.from_numpy(kept), width)
+        for layer, kept in enumerate(plan.kept):
+            index = torch.from_numpy(kept)
+            rows = feeding_rows(architecture, index, plan.layout.widths[layer])
             refit = refits[layer] if refits is not None else Refit()
             for position, module in enumerate(feeding_modules(model, architecture, layer)):
-                weight = weight_of(module).clone()
-                rows = rows_of_removed.to(weight.device)
-                if refit.feeding:
-                    weight[rows_of_kept.to(weight.device)] = refit.feeding[position].to(weight)
-                weight[rows] = 0
-                bias = bias_of(module)
-                if bias is not None:
-                    bias = bias.clone()
-                    bias[rows] = 0
-                replace_weight(module, weight, bias)
-            projection = output_projections(model, architecture)[layer]
-            weight = weight_of(projection).clone()
-            if refit.columns is not None:
-                weight[:, torch.from_numpy(kept).to(weight.device)] = refit.columns.to(weight)
-            weight[:, index.to(weight.device)] = 0
-            replace_weight(projection, weight, new_bias(projection, refit.bias))
+                new = refit.feeding[position] if refit.feeding else None
+                cut_rows(module, rows, new=new, masks=masks)
+            cut_columns(projections[layer], index, refit=refit, masks=masks)
     if plan.n_removed_groups:
-        mask_heads(model, architecture, language_model.attention, _attention_cuts(plan, refits))
+        cuts = _attention_cuts(plan, refits)
+        cut_heads(model, architecture, language_model.attention, cuts, masks=masks)
     _switch_biases_on(model, architecture)
     return model
 
@@ -189,13 +161,7 @@ def slice_per_layer(
     """
     model = prune(language_model, plan, refits=refits)
     architecture = language_model.architecture
-    projections = output_projections(model, architecture)
-    has_bias = any(bias_of(projection) is not None for projection in projections)
-    with torch.no_grad():
-        for projection in projections:
-            if has_bias and bias_of(projection) is None:
-                weight = weight_of(projection)
-                replace_weight(projection, weight, weight.new_zeros(weight.shape[0]))
+    has_bias = give_biases(output_projections(model, architecture))
     model_class = getattr(modeling_per_layer, modeling_per_layer.PREFIX + type(model).__name__)
     values = {name: value for name, value in model.config.to_dict().items() if name != "model_type"}
     config = model_class.config_class(**values)
