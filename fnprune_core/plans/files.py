@@ -16,9 +16,10 @@ from torch import Tensor
 from fnprune_core.errors import CorruptArtifactError
 from fnprune_core.models.silencing import AttentionCut, Refit
 from fnprune_core.plans.plan import PLAN_FILE, PruningPlan
-from fnprune_core.storage.checksums import checked, damage_told, is_sealed
+from fnprune_core.storage.checksums import MANIFEST, checked, damage_told, is_sealed
+from fnprune_core.storage.folders import new_folder
 from fnprune_core.storage.json_files import write_json
-from fnprune_core.storage.manifests import read_manifest
+from fnprune_core.storage.manifests import manifest_of, read_manifest
 from fnprune_core.storage.workspace import Workspace
 
 REFITS_FILE = "refits.safetensors"
@@ -162,6 +163,27 @@ def open_plan(workspace: Workspace, plan_id: str) -> PruningPlan:
     """Return the pruning plan of a workspace's plan; `plan_id` as for `stored_plan`."""
     folder = workspace.existing("plans", plan_id)
     return _plan_in(folder, read_manifest(folder))
+
+
+def store_plan(
+    workspace: Workspace,
+    plan_id: str,
+    plan: PruningPlan,
+    refits: Sequence[Refit],
+    *,
+    inputs: Mapping[str, Any],
+    facts: Mapping[str, Any],
+) -> None:
+    """Store a plan with its refits in the workspace; `facts` stand beside those of every plan."""
+    every = {
+        "model_name": plan.model_name,
+        "achieved_ratio": plan.achieved_ratio,
+        "share_of_parameters": plan.share_of_parameters,
+        "cut_key": cut_key(plan, refits),
+    }
+    with new_folder(workspace.folder("plans", plan_id)) as folder:
+        write_plan(folder, plan, refits)
+        write_json(folder / MANIFEST, manifest_of("plans", inputs, {**every, **facts}))
 
 
 def cut_key(plan: PruningPlan, refits: Sequence[Refit]) -> str:

@@ -18,14 +18,11 @@ from fnprune_core.models.architectures import (
 )
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.silencing import Refit, without_refit
-from fnprune_core.plans.files import REFITS_FILE, cut_key, read_refits, write_plan
+from fnprune_core.plans.files import REFITS_FILE, cut_key, read_refits, store_plan
 from fnprune_core.plans.plan import PruningPlan
 from fnprune_core.pruning.compensation import compensation_named
 from fnprune_core.pruning.planner import recomputed_refits
-from fnprune_core.storage.checksums import MANIFEST
-from fnprune_core.storage.folders import new_folder
-from fnprune_core.storage.json_files import write_json
-from fnprune_core.storage.manifests import artifact_id, manifest_of
+from fnprune_core.storage.manifests import artifact_id
 from fnprune_core.storage.workspace import Workspace
 
 Networks = Literal["check", "match", "keep"]
@@ -89,15 +86,7 @@ def import_plan(
     key = cut_key(plan, refits)
     id = artifact_id("plans", {"imported": plan.to_json(), "cut_key": key})
     if not workspace.has("plans", id):
-        facts = {
-            "model_name": plan.model_name,
-            "achieved_ratio": plan.achieved_ratio,
-            "share_of_parameters": plan.share_of_parameters,
-            "cut_key": key,
-        }
-        with new_folder(workspace.folder("plans", id)) as folder:
-            write_plan(folder, plan, refits)
-            write_json(folder / MANIFEST, manifest_of("plans", {"imported": True}, facts))
+        store_plan(workspace, id, plan, refits, inputs={"imported": True}, facts={})
     return id
 
 

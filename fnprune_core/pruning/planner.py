@@ -15,7 +15,7 @@ from fnprune_core.models.architectures import feeding_modules, output_projection
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.silencing import Refit
 from fnprune_core.plans.allocation import allocation_named, choose_units
-from fnprune_core.plans.files import cut_key, write_plan
+from fnprune_core.plans.files import store_plan
 from fnprune_core.plans.plan import PlanSettings, PruningPlan
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
 from fnprune_core.pruning.compensation import Cut, compensate, compensation_named, uses_bias
@@ -29,10 +29,7 @@ from fnprune_core.pruning.reconstruction import Training, reconstruct
 from fnprune_core.recording.recording import Recording, open_recording
 from fnprune_core.scores.inputs import RecordedInputs
 from fnprune_core.scores.units import SCORES, score_named, sink_units
-from fnprune_core.storage.checksums import MANIFEST
-from fnprune_core.storage.folders import new_folder
-from fnprune_core.storage.json_files import write_json
-from fnprune_core.storage.manifests import artifact_id, manifest_of
+from fnprune_core.storage.manifests import artifact_id
 from fnprune_core.storage.workspace import Workspace
 
 
@@ -110,11 +107,11 @@ def plans(  # noqa: PLR0913 - what a plan is made of, and what reports of it
     FingerprintMismatchError
         If the recording is of another model.
     """
-    planner, canonical = _planner_of(
-        workspace, language_model, recording_id, decomposition_id, settings,
-        _Watch(kept=kept or KeptScores(), progress=progress, cancel=cancel),
+    planner = _planner(
+        workspace, language_model, recording_id, decomposition_id,
+        kept=kept, progress=progress, cancel=cancel,
     )  # fmt: skip
-    return planner.make(canonical)
+    return planner.make([planner.canonical(each) for each in settings])
 
 
 def made(
@@ -126,36 +123,10 @@ def made(
     settings: Sequence[PlanSettings],
 ) -> list[str | None]:
     """Return the ids of the plans that were made before; None for those that were not."""
-    planner, canonical = _planner_of(
-        workspace, language_model, recording_id, decomposition_id, settings, _Watch()
-    )
-    ids = [artifact_id("plans", planner.inputs_json(each)) for each in canonical]
+    planner = _planner(workspace, language_model, recording_id, decomposition_id)
+    inputs = [planner.inputs_json(planner.canonical(each)) for each in settings]
+    ids = [artifact_id("plans", plan_inputs) for plan_inputs in inputs]
     return [id if workspace.has("plans", id) else None for id in ids]
-
-
-def _planner_of(
-    workspace: Workspace,
-    language_model: LanguageModel,
-    recording_id: str,
-    decomposition_id: str | None,
-    settings: Sequence[PlanSettings],
-    watch: "_Watch",
-) -> tuple["_Planner", list[PlanSettings]]:
-    """Return a planner for a recording and its atlas, and settings as it writes them."""
-    recording = open_recording(workspace, recording_id)
-    language_model.check_fingerprint(recording.fingerprint, "recording")
-    canonical = [canonical_settings(plan_settings) for plan_settings in settings]
-    atlas = None
-    if decomposition_id is not None:
-        atlas = open_atlas(workspace, decomposition_id)
-        if atlas.decomposition.recording_id != recording.id:
-            raise PlanError(
-                f"Decomposition {atlas.id} was made from recording "
-                f"{atlas.decomposition.recording_id}, not {recording.id}.",
-                hint="Choose a decomposition of this recording.",
-            )
-        canonical = [_canonical_preserved(plan_settings, atlas) for plan_settings in canonical]
-    return _Planner(workspace, language_model, recording, atlas, watch), canonical
 
 
 def scores_of(
@@ -169,68 +140,87 @@ def scores_of(
     cancel: CancelToken = NEVER,
 ) -> NDArray[np.float64]:
     """Return the score of every unit by a score that knows no atlas: (n_units,)."""
-    recording = open_recording(workspace, recording_id)
-    language_model.check_fingerprint(recording.fingerprint, "recording")
-    watch = _Watch(kept=kept or KeptScores(), progress=progress, cancel=cancel)
-    planner = _Planner(workspace, language_model, recording, None, watch)
+    planner = _planner(
+        workspace, language_model, recording_id, kept=kept, progress=progress, cancel=cancel
+    )
     return planner.scores(canonical_settings(PlanSettings(score=score)))
 
 
-def _canonical_preserved(settings: PlanSettings, atlas: NetworkAtlas) -> PlanSettings:
-    """Return the settings with "all networks" and a full list written the same way."""
-    if settings.preserved is None:
-        return settings
-    for network in settings.preserved:
-        atlas.check_network(network)
-    is_full = len(settings.preserved) == atlas.n_networks
-    return settings.with_(preserved=None) if is_full else settings
+def _planner(
+    workspace: Workspace,
+    language_model: LanguageModel,
+    recording_id: str,
+    decomposition_id: str | None = None,
+    *,
+    kept: KeptScores | None = None,
+    progress: Progress = ignore,
+    cancel: CancelToken = NEVER,
+) -> "_Planner":
+    """Return a planner for a recording of this model and, if named, its atlas."""
+    recording = open_recording(workspace, recording_id)
+    language_model.check_fingerprint(recording.fingerprint, "recording")
+    atlas = None if decomposition_id is None else open_atlas(workspace, decomposition_id)
+    if atlas is not None and atlas.decomposition.recording_id != recording.id:
+        raise PlanError(
+            f"Decomposition {atlas.id} was made from recording "
+            f"{atlas.decomposition.recording_id}, not {recording.id}.",
+            hint="Choose a decomposition of this recording.",
+        )
+    return _Planner(
+        workspace=workspace, language_model=language_model, recording=recording, atlas=atlas,
+        kept=kept or KeptScores(), progress=progress, cancel=cancel,
+    )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Watch:
-    """The scores that are kept between calls, and who is told of progress and can stop it."""
-
-    kept: KeptScores = field(default_factory=KeptScores)
-    progress: Progress = ignore
-    cancel: CancelToken = NEVER
-
-
+@dataclass(slots=True, kw_only=True, eq=False)
 class _Planner:
     """Makes plans for one recording, sharing scores and calibration passes."""
 
-    def __init__(
-        self,
-        workspace: Workspace,
-        language_model: LanguageModel,
-        recording: Recording,
-        atlas: NetworkAtlas | None,
-        watch: _Watch,
-    ) -> None:
-        self.workspace, self.language_model = workspace, language_model
-        self.recording, self.atlas = recording, atlas
-        self.progress, self.cancel = watch.progress, watch.cancel
-        self.attention = AttentionPlanner(language_model=language_model)
-        self._kept = watch.kept.by_key
-        self._n_trained, self._n_to_train = 0, 1
+    workspace: Workspace
+    language_model: LanguageModel
+    recording: Recording
+    atlas: NetworkAtlas | None
+    kept: KeptScores
+    progress: Progress
+    cancel: CancelToken
+    attention: AttentionPlanner = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.attention = AttentionPlanner(language_model=self.language_model)
+
+    def canonical(self, settings: PlanSettings) -> PlanSettings:
+        """Return the settings as they are stored; a full list of networks is "all networks"."""
+        settings = canonical_settings(settings)
+        if self.atlas is None or settings.preserved is None:
+            return settings
+        for network in settings.preserved:
+            self.atlas.check_network(network)
+        is_full = len(settings.preserved) == self.atlas.n_networks
+        return settings.with_(preserved=None) if is_full else settings
 
     def make(self, all_settings: Sequence[PlanSettings]) -> list[str]:
-        """Return the ids of the plans, making those that are missing."""
+        """Return the ids of the plans, making those that are missing.
+
+        Each: its units are ranked and those that go chosen, what stays is refitted, and it is
+        saved. Plans that weigh tokens alike share the pass over the recording.
+        """
         inputs = [self.inputs_json(settings) for settings in all_settings]
         ids = [artifact_id("plans", plan_inputs) for plan_inputs in inputs]
         start = time.perf_counter()
         missing = {id: i for i, id in enumerate(ids) if not self.workspace.has("plans", id)}
-        new_plans = {i: self._plan(all_settings[i]) for i in missing.values()}
-        self._n_to_train = sum(_needs_training(new_plan) for new_plan in new_plans.values())
-        groups: dict[bytes, list[int]] = {}
+        new_plans = {i: self.choose(all_settings[i]) for i in missing.values()}
+        alike: dict[bytes, list[int]] = {}
         for i in new_plans:
-            groups.setdefault(self.token_weights(all_settings[i]).tobytes(), []).append(i)
-        for key, members in groups.items():
+            alike.setdefault(self.token_weights(all_settings[i]).tobytes(), []).append(i)
+        n_to_train = sum(map(_needs_training, new_plans.values()))
+        training = _TrainingProgress(progress=self.progress, n_plans=n_to_train)
+        for key, members in alike.items():
             weights = np.frombuffer(key)
             # Each plan is saved before the next is trained, so that a stop loses no trained one.
-            refits = self.refits([new_plans[i] for i in members], weights)
+            refits = self.refits([new_plans[i] for i in members], weights, training)
             for i, plan_refits in zip(members, refits, strict=True):
                 self._save(ids[i], inputs[i], new_plans[i], plan_refits, weights)
-        if not self._n_to_train:
+        if not n_to_train:
             n_tokens = len(new_plans) * self.recording.n_tokens
             self.language_model.pace.note("planning", n_tokens, time.perf_counter() - start)
         return ids
@@ -241,57 +231,36 @@ class _Planner:
         return score.token_weights(self._score_inputs(settings), version=settings.score_version)
 
     def refits(
-        self, new_plans: Sequence[PruningPlan], weights: NDArray[np.float64]
+        self,
+        new_plans: Sequence[PruningPlan],
+        weights: NDArray[np.float64],
+        training: "_TrainingProgress",
     ) -> Iterator[list[Refit]]:
         """Yield the compensation of each plan: one pass over the recording, then training."""
+        model, windows = self.language_model, self.recording.windows
+        watched: dict[str, Any] = {"progress": self.progress, "cancel": self.cancel}
         cuts = [
             Cut(
-                removed=new_plan.removed,
-                compensation=new_plan.settings.compensation,
-                intercept=new_plan.settings.intercept,
+                removed=each.removed,
+                compensation=each.settings.compensation,
+                intercept=each.settings.intercept,
             )
-            for new_plan in new_plans
+            for each in new_plans
         ]
-        refits = compensate(
-            self.language_model, self.recording, cuts, weights=weights,
-            progress=self.progress, cancel=self.cancel,
-        )  # fmt: skip
-        for new_plan, plan_refits in zip(new_plans, refits, strict=True):
-            compensation = compensation_named(new_plan.settings.compensation)
-            if compensation.reads_pruned:
-                plan_refits = pruned_bias(
-                    self.language_model, new_plan.removed, self.recording.windows,
-                    progress=self.progress, cancel=self.cancel,
+        all_refits = compensate(model, self.recording, cuts, weights=weights, **watched)
+        for each, refits in zip(new_plans, all_refits, strict=True):
+            if compensation_named(each.settings.compensation).reads_pruned:
+                refits = pruned_bias(model, each.removed, windows, **watched)
+            if each.removed_groups:
+                heads = self.attention.cuts(each, self._score_inputs(each.settings), weights)
+                refits = [replace(r, attention=h) for r, h in zip(refits, heads, strict=True)]
+            if _needs_training(each):
+                refits = reconstruct(
+                    model, each, refits, windows, weights=weights,
+                    progress=training.report, cancel=self.cancel,
                 )  # fmt: skip
-            yield self._train_if_needed(
-                new_plan, self._with_attention(new_plan, plan_refits, weights), weights
-            )
-
-    def _train_if_needed(
-        self, new_plan: PruningPlan, refits: list[Refit], weights: NDArray[np.float64]
-    ) -> list[Refit]:
-        if not _needs_training(new_plan):
-            return refits
-        trained = reconstruct(
-            self.language_model, new_plan, refits, self.recording.windows, weights=weights,
-            progress=self._report_training, cancel=self.cancel,
-        )  # fmt: skip
-        self._n_trained += 1
-        return trained
-
-    def _report_training(self, event: ProgressEvent) -> None:
-        """Report the progress of one plan's training as a part of the training of all plans."""
-        n_before = self._n_trained * event.total
-        total = self._n_to_train * event.total
-        self.progress(replace(event, done=n_before + event.done, total=total))
-
-    def _with_attention(
-        self, new_plan: PruningPlan, refits: list[Refit], weights: NDArray[np.float64]
-    ) -> list[Refit]:
-        if not new_plan.removed_groups:
-            return refits
-        cuts = self.attention.cuts(new_plan, self._score_inputs(new_plan.settings), weights)
-        return [replace(refit, attention=cut) for refit, cut in zip(refits, cuts, strict=True)]
+                training.n_done += 1
+            yield refits
 
     def inputs_json(self, settings: PlanSettings) -> dict[str, Any]:
         """Return what a plan is made of; its id follows from that."""
@@ -329,11 +298,13 @@ class _Planner:
             self.recording.id, atlas_id, score.formula, score.weighting,
             settings.preserved, settings.seed,
         )  # fmt: skip
-        if key not in self._kept:
-            self._kept[key] = score.compute(self._score_inputs(settings))
-        return self._kept[key]
+        by_key = self.kept.by_key
+        if key not in by_key:
+            by_key[key] = score.compute(self._score_inputs(settings))
+        return by_key[key]
 
-    def _plan(self, settings: PlanSettings) -> PruningPlan:
+    def choose(self, settings: PlanSettings) -> PruningPlan:
+        """Rank the units by the plan's score, and return the plan of those that go."""
         score = SCORES[settings.score]
         inputs = self._score_inputs(settings)
         sinks = sink_units(inputs, settings.sink_units or 0)
@@ -383,21 +354,23 @@ class _Planner:
         weights: NDArray[np.float64],
     ) -> None:
         effective_tokens = float(weights.sum() ** 2 / np.square(weights).sum())
-        facts = {
-            "model_name": new_plan.model_name,
-            "achieved_ratio": new_plan.achieved_ratio,
-            "share_of_parameters": new_plan.share_of_parameters,
-            "cut_key": cut_key(new_plan, refits),
-            **(
-                {"achieved_attention_ratio": new_plan.achieved_attention_ratio}
-                if new_plan.group_counts
-                else {}
-            ),
-            "tokens_per_unit": effective_tokens / max(new_plan.layout.widths),
-        }
-        with new_folder(self.workspace.folder("plans", id)) as folder:
-            write_plan(folder, new_plan, refits)
-            write_json(folder / MANIFEST, manifest_of("plans", inputs, facts))
+        facts = {"tokens_per_unit": effective_tokens / max(new_plan.layout.widths)}
+        if new_plan.group_counts:
+            facts["achieved_attention_ratio"] = new_plan.achieved_attention_ratio
+        store_plan(self.workspace, id, new_plan, refits, inputs=inputs, facts=facts)
+
+
+@dataclass(slots=True, kw_only=True)
+class _TrainingProgress:
+    """Progress of one plan's training, told as a part of the training of all plans."""
+
+    progress: Progress
+    n_plans: int
+    n_done: int = 0
+
+    def report(self, event: ProgressEvent) -> None:
+        done = self.n_done * event.total + event.done
+        self.progress(replace(event, done=done, total=self.n_plans * event.total))
 
 
 def _needs_training(new_plan: PruningPlan) -> bool:
@@ -448,8 +421,9 @@ def recomputed_refits(
     workspace: Workspace, language_model: LanguageModel, imported: PruningPlan
 ) -> list[Refit]:
     """Return the compensation of a plan from elsewhere, for the units that it names."""
-    recording = open_recording(workspace, imported.recording_id)
-    language_model.check_fingerprint(recording.fingerprint, "recording")
-    atlas = open_atlas(workspace, imported.decomposition_id) if imported.decomposition_id else None
-    planner = _Planner(workspace, language_model, recording, atlas, _Watch())
-    return next(planner.refits([imported], planner.token_weights(imported.settings)))
+    planner = _planner(
+        workspace, language_model, imported.recording_id, imported.decomposition_id or None
+    )
+    training = _TrainingProgress(progress=ignore, n_plans=1)
+    weights = planner.token_weights(imported.settings)
+    return next(planner.refits([imported], weights, training))
