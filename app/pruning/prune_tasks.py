@@ -15,7 +15,6 @@ from fnprune_core.pruning.estimates import ComparisonEstimate, estimate_comparis
 from fnprune_core.recording.recording import Recording, open_recording
 from fnprune_core.scores.units import plan_label, score_named
 from fnprune_core.storage.workspace import Workspace
-from fnprune_core.texts.documents import Document
 from fnprune_core.texts.windows import Windows
 
 PLAN = "your plan"
@@ -112,23 +111,32 @@ READING = "reading held-out text"
 def prune(run: Run, order: PruneOrder) -> Comparison:
     """Make the plan and its baselines and measure them together; return a `Comparison`.
 
-    What was measured before is told at once. Then the plan is made and read on each domain's first
-    windows, beside the dense model, before the rivals that are missing are made.
+    Units are ranked, chosen and removed, and what stays is refitted, in `planner.plans`; models are
+    read in `compare.compare`. The person's plan is made first, and read on each domain's first
+    windows, so that a figure is there before the rivals are made.
     """
-    language_model = run.model(order.model)
-    windows = windows_of(
-        language_model,
-        run.documents(order.texts),
-        window=order.window,
-        max_windows=order.max_windows,
+    model = run.model(order.model)
+    windows = compare.evaluation_windows(
+        model, run.documents(order.texts), window=order.window, max_windows=order.max_windows
     )
     recording = open_recording(run.workspace, order.recording)
     compare.check_overlap(recording, windows)  # before a plan is made for nothing
-    return _Comparing(run, order, language_model, windows, recording).result()
+    comparing = _Comparing(run, order, model, windows, recording)
+    comparing.tell_known()
+    own = comparing.make([PLAN], "own")[PLAN]
+    comparing.read({DENSE: None, PLAN: own}, most_batches=len(windows.domain_names))
+    elsewhere.measure(run.workspace, model, own, cancel=run.cancel)
+    comparing.follow_pace()
+    every = comparing.make(list(comparing.wanted), "rivals")
+    compared = comparing.read({DENSE: None, **every})
+    expectation.write_samples(
+        run.workspace, model, own, windows, progress=comparing.phases.tell, cancel=run.cancel
+    )
+    return compared
 
 
 class _Comparing:
-    """One order of Apply: what is made, what is read, and what is told of it."""
+    """One order of Apply: what was made and read of it, told as a share of the whole."""
 
     def __init__(
         self,
@@ -142,40 +150,30 @@ class _Comparing:
         self.language_model, self.windows, self.recording = language_model, windows, recording
         self.wanted = order.wanted()
         self.ids = order.known(run.workspace, language_model)
-        left = left_of(run.workspace, language_model, order, windows, self.ids)
-        cost = left.cost(language_model, recording.windows)
+        cost = self._cost()
         seconds = {"own": cost.own, "rivals": cost.rivals, "reading": cost.reading}
         self.phases = Phases(seconds, run.report)
         self.n_read = dict.fromkeys((DENSE, *self.wanted), 0)
         self.n_read_before: int | None = None
 
-    def result(self) -> Comparison:
-        """Tell what is known, then make and read the person's plan, then the others."""
+    def _cost(self) -> ComparisonEstimate:
+        left = left_of(self.run.workspace, self.language_model, self.order, self.windows, self.ids)
+        return left.cost(self.language_model, self.recording.windows)
+
+    def tell_known(self) -> None:
+        """Tell what was measured before."""
         there = {label: id for label, id in self.ids.items() if id is not None}
         self.read({DENSE: None, **there}, most_batches=0)
         self.n_read_before = sum(self.n_read.values())
-        self.make([PLAN], "own")
-        self.follow_pace()
-        self.read({DENSE: None, PLAN: self.ids[PLAN]}, most_batches=len(self.windows.domain_names))
-        elsewhere.measure(
-            self.run.workspace, self.language_model, self.ids[PLAN] or "", cancel=self.run.cancel
-        )
-        self.follow_pace()
-        self.make(list(self.wanted), "rivals")
-        self.follow_pace()
-        compared = self.read({DENSE: None, **self.ids})
-        sampled(self.run, self.language_model, self.windows, self.ids[PLAN], self.phases.tell)
-        return compared
 
     def follow_pace(self) -> None:
         """Expect of what is left what the model's pace lets expect by now."""
-        left = left_of(self.run.workspace, self.language_model, self.order, self.windows, self.ids)
-        cost = left.cost(self.language_model, self.recording.windows)
+        cost = self._cost()
         self.phases.expect_left("rivals", cost.rivals)
         self.phases.expect_left("reading", cost.reading)
 
-    def make(self, labels: Sequence[str], phase: str) -> None:
-        """Make the plans that are missing, and tell their ids."""
+    def make(self, labels: Sequence[str], phase: str) -> dict[str, str]:
+        """Make the plans that are missing, and tell and return their ids."""
         settings = [self.wanted[label] for label in labels]
         stages = _TRAINING if any(map(is_trained, settings)) else _MAKING
         ids = planner.plans(
@@ -187,11 +185,14 @@ class _Comparing:
             progress=self.phases.within(phase, stages),
             cancel=self.run.cancel,
         )
-        self.ids.update(zip(labels, ids, strict=True))
+        made = dict(zip(labels, ids, strict=True))
+        self.ids |= made
         self.phases.reach(phase)
         plan_ids = {label: id for label, id in self.ids.items() if id is not None}
         note = planner.bias_warning(self.language_model, self.order.settings)
         self.run.report(Planned(plan_ids={DENSE: None, **plan_ids}, note=note, order=self.order))
+        self.follow_pace()
+        return made
 
     def read(
         self, plan_ids: Mapping[str, str | None], *, most_batches: int | None = None
@@ -271,33 +272,6 @@ def left_of(
         own=tuple(wanted[label] for label in missing if label == PLAN),
         rivals=tuple(wanted[label] for label in missing if label != PLAN),
         n_tokens=round(n_windows * windows.n_tokens / windows.n_windows) + n_elsewhere,
-    )
-
-
-def sampled(
-    run: Run,
-    language_model: LanguageModel,
-    windows: Windows,
-    plan_id: str | None,
-    report: Callable[[ProgressEvent], None],
-) -> None:
-    """Let the dense model and a plan write the samples by which the plan is judged, too."""
-    assert plan_id is not None  # it was made
-    expectation.write_samples(
-        run.workspace, language_model, plan_id, windows, progress=report, cancel=run.cancel
-    )
-
-
-def windows_of(
-    language_model: LanguageModel,
-    documents: Sequence[Document],
-    *,
-    window: int,
-    max_windows: int | None,
-) -> Windows:
-    """Return the windows of chosen texts on which plans are measured."""
-    return compare.evaluation_windows(
-        language_model, documents, window=window, max_windows=max_windows
     )
 
 

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.pruning.prune_tasks import PLAN, Comparison, measured, sampled, windows_of
+from app.pruning.prune_tasks import PLAN, Comparison, measured
 from app.shell.tasks import Run, task
 from app.shell.text_choice import TextChoice
+from fnprune_core.evaluation import compare, expectation
 from fnprune_core.evaluation.results import DENSE
 from fnprune_core.export import from_workspace, rounding
 from fnprune_core.export.speed import measure_speed
@@ -100,12 +101,10 @@ class FitOrder:
 def fit(run: Run, order: FitOrder) -> Comparison:
     """Make a plan again for a form; measure it, the one before and dense; return a `Comparison`."""
     language_model = run.model(order.model)
-    windows = windows_of(
-        language_model,
-        run.documents(order.texts),
-        window=order.window,
+    windows = compare.evaluation_windows(
+        language_model, run.documents(order.texts), window=order.window,
         max_windows=order.max_windows,
-    )
+    )  # fmt: skip
     id = rounding.plan_again(
         run.workspace,
         language_model,
@@ -116,7 +115,7 @@ def fit(run: Run, order: FitOrder) -> Comparison:
         **run.watched,
     )
     compared = measured(run, language_model, windows, {DENSE: None, PLAN: id, BEFORE: order.plan})
-    sampled(run, language_model, windows, id, run.report)
+    expectation.write_samples(run.workspace, language_model, id, windows, **run.watched)
     return compared
 
 

@@ -2,9 +2,9 @@
 
 from dataclasses import asdict, dataclass
 
-from app.pruning.prune_tasks import windows_of
 from app.shell.tasks import Run, task
 from app.shell.text_choice import TextChoice
+from fnprune_core.evaluation import compare
 from fnprune_core.pruning.sweep import Sweep, SweepOrder, sweep
 
 
@@ -30,15 +30,13 @@ class SweepJob:
 def run_sweep(run: Run, job: SweepJob) -> Sweep:
     """Make and measure the plans of a sweep, reporting each point; return a `Sweep`."""
     language_model = run.model(job.model)
+    windows = compare.evaluation_windows(
+        language_model, run.documents(job.texts), window=job.window, max_windows=job.max_windows
+    )
     return sweep(
         run.workspace,
         language_model,
-        windows_of(
-            language_model,
-            run.documents(job.texts),
-            window=job.window,
-            max_windows=job.max_windows,
-        ),
+        windows,
         order=job.order,
         on_partial=lambda swept: run.report(SweepSoFar(found=swept)),
         **run.watched,
