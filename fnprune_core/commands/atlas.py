@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fnprune_core.commands.console import print_facts, print_json, print_table, progress_bars
-from fnprune_core.commands.options import Json, Scheduler, Where, workspace_at
+from fnprune_core.commands.console import print_facts, print_table
+from fnprune_core.commands.options import CommonOptions, with_workers_alone, with_workspace
 from fnprune_core.errors import SettingsError, TextError
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 BASES = {"auto": None, "maps": "maps", "courses": "time courses"}
 
 
+@with_workspace
 def apply(
     atlas: Annotated[str, typer.Argument(help="Id of a decomposition.")],
     recording: Annotated[str, typer.Argument(help="Id of a recording of the same model.")],
@@ -27,16 +28,16 @@ def apply(
         bool,
         typer.Option("--keep-maps", help="Show the atlas's own maps, not those of stage 2."),
     ] = False,
-    where: Where = None,
-    as_json: Json = False,
+    *,
+    common: CommonOptions,
 ) -> None:
     """Apply a saved atlas to another recording of its model by dual regression."""
     from fnprune_core.atlas import network_atlas
     from fnprune_core.matching.dual_regression import applied_note, apply_atlas
     from fnprune_core.matching.identities import read_identities
 
-    workspace = workspace_at(where)
-    with progress_bars(shown=not as_json) as progress:
+    workspace = common.workspace
+    with common.progress() as progress:
         id = apply_atlas(
             workspace,
             atlas,
@@ -55,9 +56,11 @@ def apply(
         "median_r_of_maps": sorted(r)[len(r) // 2] if r else None,
         "note": applied_note(decomposition),
     }
-    print_json({**facts, "r_of_maps": r}) if as_json else print_facts("Applied atlas", facts)
+    if not common.wrote_json({**facts, "r_of_maps": r}):
+        print_facts("Applied atlas", facts)
 
 
+@with_workspace
 def match(
     atlas: Annotated[str, typer.Argument(help="Id of a decomposition.")],
     other: Annotated[str, typer.Argument(help="Id of another, earlier one or of another model.")],
@@ -74,8 +77,8 @@ def match(
         int, typer.Option(help="Draws of the null of likeness; 0 leaves it out.", min=0)
     ] = 199,
     seed: Annotated[int, typer.Option(help="Of the null.", min=0)] = 0,
-    where: Where = None,
-    as_json: Json = False,
+    *,
+    common: CommonOptions,
 ) -> None:
     """Pair the networks of two atlases, and say how alike they are on the same texts."""
     from fnprune_core.atlas import network_atlas
@@ -84,26 +87,25 @@ def match(
 
     if by not in BASES:
         raise SettingsError(f"--by must be one of {', '.join(BASES)}, got {by!r}.")
-    workspace = workspace_at(where)
+    workspace = common.workspace
     first, second = (network_atlas.open_atlas(workspace, id) for id in (atlas, other))
     pairing = atlases.match(first, second, by=BASES[by])  # type: ignore[arg-type]  # from the table
     identities = pairing.identities(threshold=threshold)
     likeness, reason = None, ""
     if null:
         try:
-            with progress_bars(shown=not as_json) as progress:
+            with common.progress() as progress:
                 likeness = atlases.likeness(
                     first, second, n_null=null, seed=seed, progress=progress
                 )
         except TextError as error:
             reason = str(error)
     carried = carry_over(workspace, first, second, pairing, threshold=threshold) if carry else None
-    if as_json:
-        print_json(
-            {"atlas": first.id, "other": second.id, "threshold": threshold}
-            | _match_facts(pairing, identities)
-            | {"likeness": _likeness_facts(likeness), "carried": _carried_facts(carried)}
-        )
+    if common.wrote_json(
+        {"atlas": first.id, "other": second.id, "threshold": threshold}
+        | _match_facts(pairing, identities)
+        | {"likeness": _likeness_facts(likeness), "carried": _carried_facts(carried)}
+    ):
         return
     _print_match(pairing, identities, f"{first.id} and {second.id}", threshold)
     typer.echo(likeness.sentence() if likeness else reason)
@@ -178,6 +180,7 @@ SHOWN = (
 )
 
 
+@with_workers_alone
 def trust(
     atlas: Annotated[str, typer.Argument(help="Id of a decomposition.")],
     parts: Annotated[
@@ -187,28 +190,25 @@ def trust(
             "gaussian, shift, shifted_members; all."
         ),
     ] = None,
-    scheduler: Scheduler = "",
-    where: Where = None,
-    as_json: Json = False,
+    *,
+    common: CommonOptions,
 ) -> None:
     """Measure how far each network can be trusted; what is there already is found."""
     from fnprune_core.atlas import network_atlas
-    from fnprune_core.machine.workers import scheduled
     from fnprune_core.reliability import assess
 
     names = tuple(assess.PARTS)
     if parts is not None:
         names = assess.check_parts([name.strip() for name in parts.split(",") if name.strip()])
-    workspace = workspace_at(where)
+    workspace = common.workspace
     opened_atlas = network_atlas.open_atlas(workspace, atlas)
-    with scheduled(scheduler), progress_bars(shown=not as_json) as progress:
+    with common.progress() as progress:
         outcome = assess.assess(workspace, opened_atlas.id, parts=names, progress=progress)
     assessment = assess.open_assessment(workspace, opened_atlas.id)
     table = assess.trust_table(opened_atlas, assessment)
-    if as_json:
-        print_json(
-            {**asdict(outcome), **_summary(assessment), "networks": table.to_dict("records")}
-        )
+    if common.wrote_json(
+        {**asdict(outcome), **_summary(assessment), "networks": table.to_dict("records")}
+    ):
         return
     shown_table = table[[name for name in table if name in SHOWN]]
     print_table(
@@ -249,11 +249,12 @@ def _summary(assessment: "Assessment") -> dict[str, Any]:
     }
 
 
+@with_workspace
 def chance(
     atlas: Annotated[str, typer.Argument(help="Id of a decomposition.")],
     z: Annotated[float, typer.Option("-z", help="A threshold to judge.", min=0.0)] = 3.0,
-    where: Where = None,
-    as_json: Json = False,
+    *,
+    common: CommonOptions,
 ) -> None:
     """Measure what of an atlas's maps is chance: the calibrated threshold of each network."""
     import numpy as np
@@ -261,8 +262,8 @@ def chance(
     from fnprune_core.atlas.chance.calibration import calibrated
     from fnprune_core.atlas.network_atlas import open_atlas
 
-    workspace = workspace_at(where)
-    with progress_bars(shown=not as_json) as progress:
+    workspace = common.workspace
+    with common.progress() as progress:
         found = calibrated(workspace, atlas, progress=progress)
     maps = np.abs(open_atlas(workspace, atlas).maps)
     rows = [
@@ -277,8 +278,7 @@ def chance(
         for k in range(len(maps))
     ]
     n_safe = found.n_safe(z)
-    if as_json:
-        print_json({"z": z, "n_safe": n_safe, "networks": rows})
+    if common.wrote_json({"z": z, "n_safe": n_safe, "networks": rows}):
         return
     print_table(
         f"Calibrated thresholds: at most 5 % of the units beyond them covary with a network's time "
@@ -290,30 +290,30 @@ def chance(
     )
 
 
+@with_workspace
 def directions(
     atlas: Annotated[str, typer.Argument(help="Id of a decomposition, or latest.")],
     seed: Annotated[int, typer.Option(help="Of the random directions.", min=0)] = 0,
-    where: Where = None,
-    as_json: Json = False,
+    *,
+    common: CommonOptions,
 ) -> None:
     """Set statistics of networks beside those of random directions of the same number and shape."""
     from fnprune_core.atlas.chance import beside
     from fnprune_core.atlas.chance.directions import KINDS, make_directions
 
-    workspace = workspace_at(where)
-    with progress_bars(shown=not as_json) as progress:
+    workspace = common.workspace
+    with common.progress() as progress:
         found = make_directions(workspace, atlas, seed=seed, progress=progress)
     statistics = beside.tables(found)
     totals = {"networks": beside.counts(found.atlas)}
     totals |= {kind: beside.counts(found.of(kind)) for kind in KINDS}
-    if as_json:
-        print_json(
-            {
-                "seed": seed,
-                "statistics": {name: each.to_dict("records") for name, each in statistics.items()},
-                "totals": totals,
-            }
-        )
+    if common.wrote_json(
+        {
+            "seed": seed,
+            "statistics": {name: each.to_dict("records") for name, each in statistics.items()},
+            "totals": totals,
+        }
+    ):
         return
     for name, table in statistics.items():
         rows = table.round(3).to_numpy().tolist()
@@ -323,6 +323,7 @@ def directions(
     print_table("Of all networks, and of all random directions", ["of", *heads], rows)
 
 
+@with_workspace
 def volumes(
     atlas: Annotated[str, typer.Argument(help="Id of a decomposition, or latest.")],
     target: Annotated[Path, typer.Argument(help="A new folder.")],
@@ -330,16 +331,15 @@ def volumes(
         float | None,
         typer.Option(help="Parcels by |z| above this (default: members).", min=0.0),
     ] = None,
-    where: Where = None,
-    as_json: Json = False,
+    *,
+    common: CommonOptions,
 ) -> None:
     """Write maps and parcellation as NIfTI images, with a sidecar from voxel to unit."""
     from fnprune_core.atlas import files
 
-    paths = files.write_volumes(workspace_at(where), atlas, target, z=z)
+    paths = files.write_volumes(common.workspace, atlas, target, z=z)
     sizes = {path.name: path.stat().st_size for path in paths}
-    if as_json:
-        print_json({"folder": str(target), "files": sizes})
+    if common.wrote_json({"folder": str(target), "files": sizes}):
         return
     rows = [(name, f"{size / 1e6:.2f} MB") for name, size in sizes.items()]
     print_table(str(target), ("file", "size"), rows)

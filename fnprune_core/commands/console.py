@@ -73,6 +73,11 @@ def _cell_text(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
+def printable_text(text: str) -> str:
+    """Return a model's text without characters that could steer a terminal."""
+    return "".join(c if c.isprintable() or c in "\n\t" else f"\\x{ord(c):02x}" for c in text)
+
+
 @contextmanager
 def progress_bars(*, shown: bool) -> Iterator[Progress]:
     """Yield a progress callback that draws one bar a stage on standard error, if a terminal."""

@@ -7,33 +7,25 @@ from typing import Annotated, Any
 
 import typer
 
-from fnprune_core.commands.console import print_facts, print_json, print_table, progress_bars
-from fnprune_core.commands.options import (
-    EMBEDDED,
-    Device,
-    Dtype,
-    Json,
-    Model,
-    Where,
-    load,
-    workspace_at,
-)
+from fnprune_core.commands.console import print_facts, print_table
+from fnprune_core.commands.options import CommonOptions, with_model, with_workspace
 from fnprune_core.errors import SettingsError
 
 
-def example(where: Where = None, as_json: Json = False) -> None:
+@with_workspace
+def example(*, common: CommonOptions) -> None:
     """Build the example that the app opens with, or find it: set-up does this once."""
     from fnprune_core.workflows import example
 
-    workspace = workspace_at(where)
-    with progress_bars(shown=not as_json) as progress:
+    workspace = common.workspace
+    with common.progress() as progress:
         ids = example(workspace, progress=progress)
     facts = {"workspace": str(workspace.root), **asdict(ids)}
-    print_json(facts) if as_json else print_facts("Example", facts)
+    common.show("Example", facts)
 
 
+@with_model
 def demo(
-    model: Model = EMBEDDED,
     calibrate: Annotated[str | None, typer.Option(help="Calibration text.")] = None,
     evaluate: Annotated[str | None, typer.Option(help="Evaluation text.")] = None,
     ratio: Annotated[list[float] | None, typer.Option(help="Repeatable; 0.2 and 0.4.")] = None,
@@ -51,10 +43,8 @@ def demo(
     windows: Annotated[int, typer.Option(help="Windows to evaluate on.")] = 25,
     max_tokens: Annotated[int, typer.Option(help="Calibration tokens.")] = 16384,
     k: Annotated[int, typer.Option("--k", "-k", help="Networks.")] = 64,
-    device: Device = "auto",
-    dtype: Dtype = "auto",
-    where: Where = None,
-    as_json: Json = False,
+    *,
+    common: CommonOptions,
 ) -> None:
     """Run the whole path and print what each score costs and what choosing is for."""
     from fnprune_core.commands.demo import DemoSettings, run_demo
@@ -85,20 +75,18 @@ def demo(
     settings.plans()  # a mistake is told before the model is loaded
     calibration = read_documents(calibrate) if calibrate else None
     evaluation = read_documents(evaluate) if evaluate else None
-    language_model = load(model, device, dtype, as_json=as_json)
-    with progress_bars(shown=not as_json) as progress:
+    language_model = common.load()
+    with common.progress() as progress:
         report = run_demo(
-            workspace_at(where),
+            common.workspace,
             language_model,
             settings=settings,
             calibration=calibration,
             evaluation=evaluation,
             progress=progress,
         )
-    if as_json:
-        print_json(report)
-        return
-    _print_demo(report)
+    if not common.wrote_json(report):
+        _print_demo(report)
 
 
 def _print_demo(report: dict[str, Any]) -> None:

@@ -5,17 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fnprune_core.commands.console import print_facts, print_json, print_table, progress_bars
-from fnprune_core.commands.options import (
-    EMBEDDED,
-    Device,
-    Dtype,
-    Json,
-    Model,
-    Where,
-    load,
-    workspace_at,
-)
+from fnprune_core.commands.console import print_facts, print_table
+from fnprune_core.commands.options import CommonOptions, with_model
 from fnprune_core.commands.prune import PlanArgument, located, plan_id
 from fnprune_core.errors import SettingsError
 from fnprune_core.inputs.files import path_of
@@ -27,6 +18,7 @@ if TYPE_CHECKING:
     from fnprune_core.progress import Progress
 
 
+@with_model
 def export(
     plan: PlanArgument,
     target: Annotated[Path, typer.Argument(help="Folder to make.")],
@@ -54,11 +46,8 @@ def export(
             "--with-refits", help="Write the plan's refits too: it can then be applied elsewhere."
         ),
     ] = False,
-    model: Model = EMBEDDED,
-    device: Device = "auto",
-    dtype: Dtype = "auto",
-    where: Where = None,
-    as_json: Json = False,
+    *,
+    common: CommonOptions,
 ) -> None:
     """Write a pruned model as a folder that other tools load, reloaded and checked."""
     from fnprune_core.evaluation.expectation import expected_of
@@ -67,14 +56,14 @@ def export(
     from fnprune_core.export.model_card import use_of
     from fnprune_core.plans import files
 
-    workspace = workspace_at(where)
+    workspace = common.workspace
     path = located(workspace, plan)
     weight_type(weights)  # a mistake is told before the model is loaded
-    language_model = load(model, device, dtype, as_json=as_json)
+    language_model = common.load()
     id = plan_id(workspace, language_model, path)
     asked = files.open_plan(workspace, id)
     form = form or from_workspace.smaller_form(language_model, asked)
-    with progress_bars(shown=not as_json) as progress:
+    with common.progress() as progress:
         id = rounding.plan_for_form(
             workspace, language_model, id, form=form, multiple=multiple, progress=progress
         )
@@ -96,14 +85,14 @@ def export(
         "expect": [expected.title(), *expected.sentences()],
     }
     snippets = use_of(folder, form=form, weights=weights)
-    if as_json:
-        print_json({**facts, "use": snippets})
+    if common.wrote_json({**facts, "use": snippets}):
         return
     print_facts("Export", facts)
     for tool, text in snippets.items():
         typer.echo(f"\n{tool}:\n{text}")
 
 
+@with_model
 def speed(
     what: Annotated[
         list[str],
@@ -116,17 +105,14 @@ def speed(
     prefill: Annotated[int, typer.Option(help="Tokens of the prompt.")] = 512,
     decode: Annotated[int, typer.Option(help="Tokens written after it, one by one.")] = 64,
     rounds: Annotated[int, typer.Option(help="Rounds, in alternating order.")] = 7,
-    model: Model = EMBEDDED,
-    device: Device = "auto",
-    dtype: Dtype = "auto",
-    where: Where = None,
-    as_json: Json = False,
+    *,
+    common: CommonOptions,
 ) -> None:
     """Measure tokens per second and peak memory of the dense model and of pruned copies."""
     from fnprune_core.export.speed import SpeedSettings, measure_speed, open_speed
 
     settings = SpeedSettings(n_prefill=prefill, n_decode=decode, n_rounds=rounds)
-    workspace = workspace_at(where)
+    workspace = common.workspace
     folders = [path_of(text) for text in what]
     are_exports = all((folder / "config.json").is_file() for folder in folders)
     if not are_exports and len(what) > 1:
@@ -136,8 +122,8 @@ def speed(
             hint="Give one plan, or folders that `fnprune export` wrote.",
         )
     path = None if are_exports else located(workspace, what[0])
-    language_model = load(model, device, dtype, as_json=as_json)
-    with progress_bars(shown=not as_json) as progress:
+    language_model = common.load()
+    with common.progress() as progress:
         if path is None:
             speeds = _time_exports(language_model, folders, settings, progress)
         else:
@@ -146,7 +132,7 @@ def speed(
                 workspace, language_model, id, forms=form, settings=settings, progress=progress
             )
             speeds = open_speed(workspace, speed_id)
-    _print_speeds(speeds, as_json=as_json)
+    _print_speeds(common, speeds)
 
 
 def _time_exports(
@@ -174,10 +160,9 @@ def _time_exports(
         )
 
 
-def _print_speeds(speeds: "Speed", *, as_json: bool) -> None:
+def _print_speeds(common: CommonOptions, speeds: "Speed") -> None:
     rows = speeds.rows()
-    if as_json:
-        print_json({"rows": rows, "protocol": dict(speeds.protocol)})
+    if common.wrote_json({"rows": rows, "protocol": dict(speeds.protocol)}):
         return
     from fnprune_core.export.model_card import ratio_text
 

@@ -4,14 +4,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fnprune_core.commands.console import print_json, print_table
-from fnprune_core.commands.options import Device, Dtype, Json, Where, load, workspace_at
+from fnprune_core.commands.console import print_table
+from fnprune_core.commands.options import CommonOptions, takes
 
 if TYPE_CHECKING:
     from fnprune_core.atlas.network_atlas import NetworkAtlas
     from fnprune_core.atlas.search.find import Hit
 
 
+@takes(CommonOptions, "common", without=("model", "scheduler"))
 def find(
     atlas: Annotated[str, typer.Argument(help="Id of a decomposition, or latest.")],
     query: Annotated[str, typer.Argument(help="A word, token, domain, class or part of a name.")],
@@ -20,10 +21,8 @@ def find(
         str | None,
         typer.Option("--model", "-m", help="Load it too: units by the tokens that they promote."),
     ] = None,
-    device: Device = "auto",
-    dtype: Dtype = "auto",
-    where: Where = None,
-    as_json: Json = False,
+    *,
+    common: CommonOptions,
 ) -> None:
     """Find networks and units by word, token, domain or description, with a score and why."""
     from fnprune_core.atlas import annotations, files, network_atlas
@@ -32,12 +31,12 @@ def find(
     from fnprune_core.atlas.search import find as search
     from fnprune_core.recording.recording import open_recording
 
-    workspace = workspace_at(where)
+    workspace = common.workspace
     opened = network_atlas.open_atlas(workspace, atlas)
     recording = open_recording(workspace, opened.decomposition.recording_id)
     loaded = None
     if model is not None:
-        language_model = load(model, device, dtype, as_json=as_json)
+        language_model = common.load(model)
         promoted.keep_promoted(workspace, language_model, opened, recording.std)
         loaded = (language_model, effects.build_effects(language_model, opened, recording.std))
     networks, units = search.find(
@@ -55,8 +54,7 @@ def find(
     )
     names = files.network_names(workspace, opened)
     rows = [_facts(opened, hit, names) for hit in (*networks, *units)]
-    if as_json:
-        print_json({"atlas": opened.id, "query": query, "found": rows})
+    if common.wrote_json({"atlas": opened.id, "query": query, "found": rows}):
         return
     print_table(
         f"Found for “{query}” in atlas {opened.id}",

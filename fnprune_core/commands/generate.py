@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fnprune_core.commands.console import print_facts, print_json, print_table, progress_bars
-from fnprune_core.commands.options import EMBEDDED, Device, Dtype, Json, Model, Where, workspace_at
-from fnprune_core.commands.options import load as load_model
+from fnprune_core.commands.console import print_facts, print_table, printable_text
+from fnprune_core.commands.options import CommonOptions, with_model
 from fnprune_core.commands.prune import PlanArgument, located, plan_id
 from fnprune_core.progress import ProgressEvent
 
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 _MOST = 8
 
 
+@with_model
 def generate(
     plan: PlanArgument,
     prompt: Annotated[str, typer.Argument(help="What both models go on from.")],
@@ -36,11 +36,8 @@ def generate(
         float, typer.Option(help="Draw from the fewest tokens that together are this probable.")
     ] = 1.0,
     seed: Annotated[int, typer.Option(help="Of the draws.")] = 0,
-    model: Model = EMBEDDED,
-    device: Device = "auto",
-    dtype: Dtype = "auto",
-    where: Where = None,
-    as_json: Json = False,
+    *,
+    common: CommonOptions,
 ) -> None:
     """Let the dense model and a plan go on from a prompt; show where they part."""
     from fnprune_core.evaluation import side_by_side
@@ -49,12 +46,12 @@ def generate(
     sampling = Sampling(
         max_new_tokens=max_new_tokens, temperature=temperature, top_p=top_p, seed=seed
     )
-    workspace = workspace_at(where)
+    workspace = common.workspace
     path = located(workspace, plan)
-    language_model = load_model(model, device, dtype, as_json=as_json)
+    language_model = common.load()
     is_chat = has_chat_template(language_model) if chat is None else chat
     id = plan_id(workspace, language_model, path)
-    with progress_bars(shown=not as_json) as progress:
+    with common.progress() as progress:
 
         def on_token(whose: str, written: "Generation") -> None:
             progress(
@@ -71,8 +68,7 @@ def generate(
         )
     texts = side_by_side.open_generation(workspace, generation_id)
     facts = _generation_facts(generation_id, id, texts)
-    if as_json:
-        print_json(facts)
+    if common.wrote_json(facts):
         return
     _print_texts(texts, facts)
 
@@ -128,7 +124,7 @@ def _place_facts(generated: "SideBySide", place: int) -> dict[str, Any]:
 def _print_texts(texts: "SideBySide", facts: dict[str, Any]) -> None:
     from fnprune_core.evaluation.side_by_side import BOTH
 
-    print_table("Written", BOTH, [[_printable(texts.text(whose)) for whose in BOTH]])
+    print_table("Written", BOTH, [[printable_text(texts.text(whose)) for whose in BOTH]])
     first_difference = facts["first_difference"]
     print_facts(
         "Comparison",
@@ -146,15 +142,10 @@ def _print_texts(texts: "SideBySide", facts: dict[str, Any]) -> None:
     columns = ("token", "", "divergence", "dense expects", "pruned expects", "p dense", "p pruned")
     rows = [
         [
-            place["place"], _printable(place["token"]), place["divergence"],
-            _printable(place["dense_expects"]), _printable(place["pruned_expects"]),
+            place["place"], printable_text(place["token"]), place["divergence"],
+            printable_text(place["dense_expects"]), printable_text(place["pruned_expects"]),
             math.exp(place["log_probability_dense"]), math.exp(place["log_probability_pruned"]),
         ]
         for place in facts["most_different"]
     ]  # fmt: skip
     print_table("Where they differ most on the dense model's text", columns, rows)
-
-
-def _printable(text: str) -> str:
-    """Return a model's text without characters that could steer a terminal."""
-    return "".join(c if c.isprintable() or c in "\n\t" else f"\\x{ord(c):02x}" for c in text)

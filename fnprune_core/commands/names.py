@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fnprune_core.commands.console import print_facts, print_json, print_table
-from fnprune_core.commands.options import Json, Where, workspace_at
+from fnprune_core.commands.console import print_table
+from fnprune_core.commands.options import CommonOptions, with_workspace
 from fnprune_core.errors import NetworksMovedError, SettingsError, TextError
 
 if TYPE_CHECKING:
@@ -21,24 +21,25 @@ AtlasArgument = Annotated[str, typer.Argument(help="Id of a decomposition, or la
 
 
 @names.command("show")
-def show(atlas: AtlasArgument, where: Where = None, as_json: Json = False) -> None:
+@with_workspace
+def show(atlas: AtlasArgument, *, common: CommonOptions) -> None:
     """Print the names and notes of an atlas's networks."""
     from fnprune_core.atlas import annotation_files
 
-    _, opened_atlas, annotations = _opened(where, atlas)
-    if as_json:
-        print_json(annotation_files.as_value(annotations))
+    _, opened_atlas, annotations = _opened(common, atlas)
+    if common.wrote_json(annotation_files.as_value(annotations)):
         return
     rows = [(k, a.name, a.note, ", ".join(a.tags)) for k, a in sorted(annotations.networks.items())]
     print_table(f"Names of atlas {opened_atlas.id}", ("network", "name", "note", "tags"), rows)
 
 
 @names.command("export")
+@with_workspace
 def export_names(
     atlas: AtlasArgument,
     target: Annotated[Path, typer.Argument(help="A new file: .json or .csv.")],
-    where: Where = None,
-    as_json: Json = False,
+    *,
+    common: CommonOptions,
 ) -> None:
     """Write names and notes to a file, with what shows elsewhere which networks they mean."""
     from fnprune_core.atlas import annotation_files
@@ -48,7 +49,7 @@ def export_names(
     writer = writers.get(target.suffix.lower())
     if writer is None:
         raise SettingsError(f"{target} is neither .json nor .csv.", hint="Name the file so.")
-    _, _, annotations = _opened(where, atlas)
+    _, _, annotations = _opened(common, atlas)
     with storage_errors(target):
         try:
             with target.open("x", encoding="utf-8", newline="") as file:
@@ -58,10 +59,11 @@ def export_names(
                 f"{target} exists; nothing was written.", hint="Name a new file."
             ) from error
     facts = {"file": str(target), "networks": len(annotations.networks)}
-    print_json(facts) if as_json else print_facts("Names", facts)
+    common.show("Names", facts)
 
 
 @names.command("import")
+@with_workspace
 def import_names(
     atlas: AtlasArgument,
     source: Annotated[Path, typer.Argument(help="A file that was exported: .json or .csv.")],
@@ -71,8 +73,8 @@ def import_names(
     by_number: Annotated[
         bool, typer.Option("--by-number", help="Take the numbers as they are, unchecked or not.")
     ] = False,
-    where: Where = None,
-    as_json: Json = False,
+    *,
+    common: CommonOptions,
 ) -> None:
     """Take names and notes from a file, if their numbers mean the same networks here."""
     from fnprune_core.atlas import annotation_files, annotations
@@ -87,7 +89,7 @@ def import_names(
             error
         )
     imported = annotation_files.parse(content)
-    workspace, opened_atlas, _ = _opened(where, atlas)
+    workspace, opened_atlas, _ = _opened(common, atlas)
     check = annotations.check_import(imported, opened_atlas)
     if match and check.renumbering is None:
         raise SettingsError(
@@ -115,15 +117,16 @@ def import_names(
         "left_behind": lost,
         "named": len(taken.networks),
     }
-    print_json(facts) if as_json else print_facts("Names", facts)
+    common.show("Names", facts)
 
 
 @names.command("match")
-def match_names(atlas: AtlasArgument, where: Where = None, as_json: Json = False) -> None:
+@with_workspace
+def match_names(atlas: AtlasArgument, *, common: CommonOptions) -> None:
     """Bring the stored names of an atlas that was made anew to the networks they were given to."""
     from fnprune_core.atlas import annotations, network_atlas
 
-    workspace = workspace_at(where)
+    workspace = common.workspace
     opened_atlas = network_atlas.open_atlas(workspace, atlas)
     stored, moved = annotations.match_stored(workspace, opened_atlas)
     facts = {
@@ -132,14 +135,14 @@ def match_names(atlas: AtlasArgument, where: Where = None, as_json: Json = False
         "named": len(stored.networks),
         "left_behind": list(moved.lost),
     }
-    print_json(facts) if as_json else print_facts("Names", facts)
+    common.show("Names", facts)
 
 
-def _opened(where: Path | None, atlas: str) -> tuple["Workspace", "NetworkAtlas", "Annotations"]:
+def _opened(common: CommonOptions, atlas: str) -> tuple["Workspace", "NetworkAtlas", "Annotations"]:
     """Return the workspace, an atlas, and its names; refuses names of other networks."""
     from fnprune_core.atlas import annotations, network_atlas
 
-    workspace = workspace_at(where)
+    workspace = common.workspace
     opened_atlas = network_atlas.open_atlas(workspace, atlas)
     found = annotations.read_annotations(workspace, opened_atlas.id)
     if found.unmatched is not None:

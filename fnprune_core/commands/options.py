@@ -2,7 +2,8 @@
 
 import inspect
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from functools import wraps
 from pathlib import Path
@@ -10,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from fnprune_core.commands.console import progress_bars
+from fnprune_core.commands.console import print_facts, print_json, progress_bars
 from fnprune_core.errors import SettingsError
 from fnprune_core.inputs.files import path_of, printable, shortened
 from fnprune_core.inputs.numbers import numbers_of, reals_in, shown, spans_in, whole_number
+from fnprune_core.progress import Progress
 from fnprune_core.storage.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -27,16 +29,10 @@ MOST_WHOLE = 2**31 - 1
 MOST_NUMBERS = 100_000
 MOST_SHARES = 1000
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON value instead of tables.")]
 Match = Annotated[
     bool,
     typer.Option("--match", help="Of an earlier result: number its networks as here, by maps."),
 ]
-Model = Annotated[
-    str, typer.Option("--model", "-m", help="embedded, a Hugging Face id, a folder or GGUF file.")
-]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, mps or sharded.")]
-Dtype = Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")]
 Where = Annotated[
     Path | None,
     typer.Option("--workspace", "-w", help="Folder of results (default: FNPRUNE_WORKSPACE)."),
@@ -45,10 +41,60 @@ Texts = Annotated[
     list[str] | None,
     typer.Argument(help="builtin, files (.txt .jsonl .csv .parquet), folders, datasets ids."),
 ]
-Scheduler = Annotated[
-    str, typer.Option(help="Address of a Dask scheduler whose workers take a share of the work.")
-]
 Window = Annotated[int, typer.Option(help="Tokens per window.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommonOptions:
+    """Options that most commands take: the model, where results lie, and how they are printed."""
+
+    model: Annotated[
+        str,
+        typer.Option("--model", "-m", help="embedded, a Hugging Face id, a folder or GGUF file."),
+    ] = EMBEDDED
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps or sharded.")] = "auto"
+    dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto"
+    scheduler: Annotated[
+        str,
+        typer.Option(help="Address of a Dask scheduler whose workers take a share of the work."),
+    ] = ""
+    where: Where = None
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON value instead of tables.")
+    ] = False
+
+    @property
+    def workspace(self) -> Workspace:
+        """The workspace of the option, or the default one."""
+        return workspace_at(self.where)
+
+    def load(self, model: str | None = None) -> "LanguageModel":
+        """Load the model of the option, or another one, with a progress bar for people."""
+        from fnprune_core.models.loading import load_model
+
+        with progress_bars(shown=not self.as_json) as progress:
+            return load_model(
+                model or self.model, device=self.device, dtype=self.dtype, progress=progress
+            )
+
+    @contextmanager
+    def progress(self) -> Iterator[Progress]:
+        """Draw progress bars for people while the block runs, on the workers of the scheduler."""
+        from fnprune_core.machine.workers import scheduled
+
+        with scheduled(self.scheduler), progress_bars(shown=not self.as_json) as progress:
+            yield progress
+
+    def wrote_json(self, value: object) -> bool:
+        """Print a value as JSON if JSON was asked for; return whether it was."""
+        if self.as_json:
+            print_json(value)
+        return self.as_json
+
+    def show(self, title: str, facts: Mapping[str, Any]) -> None:
+        """Print facts as JSON, or as a table under a title."""
+        if not self.wrote_json(facts):
+            print_facts(title, facts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,27 +159,34 @@ def takes(
     return decorate
 
 
-def documents_from(sources: Sequence[str], options: TextOptions) -> "list[Document]":
-    """Return the documents of all sources."""
+_MODEL = ("model", "device", "dtype")
+#: Decorators of commands that have a parameter ``common``: which of its options they take.
+with_workers = takes(CommonOptions, "common")
+with_model = takes(CommonOptions, "common", without=("scheduler",))
+with_workers_alone = takes(CommonOptions, "common", without=_MODEL)
+with_workspace = takes(CommonOptions, "common", without=(*_MODEL, "scheduler"))
+
+
+def documents_from(
+    sources: Sequence[str] | None,
+    options: TextOptions | None = None,
+    *,
+    builtin: str = "calibration",
+) -> "list[Document]":
+    """Return the documents of all sources; without any, a split of the built-in ones."""
     from fnprune_core.texts.documents import read_documents
 
-    documents: list[Document] = []
-    for source in sources:
-        documents.extend(read_documents(source, **asdict(options)))
-    return documents
+    reading = asdict(options or TextOptions())
+    return [
+        document
+        for source in sources or (f"builtin:{builtin}",)
+        for document in read_documents(source, **reading)
+    ]
 
 
 def workspace_at(path: Path | None) -> Workspace:
     """Return the workspace of an option, or the default one."""
     return Workspace.default() if path is None else Workspace(path_of(path))
-
-
-def load(model: str, device: str, dtype: str, *, as_json: bool) -> "LanguageModel":
-    """Load a model, with a progress bar for people."""
-    from fnprune_core.models.loading import load_model
-
-    with progress_bars(shown=not as_json) as progress:
-        return load_model(model, device=device, dtype=dtype, progress=progress)
 
 
 def units_in(text: str | None, layout: "UnitLayout") -> tuple[int, ...]:

@@ -6,20 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fnprune_core.commands.console import print_facts, print_json, print_table, progress_bars
+from fnprune_core.commands.console import print_table
 from fnprune_core.commands.options import (
-    EMBEDDED,
-    Device,
-    Dtype,
-    Json,
-    Model,
+    CommonOptions,
     TextOptions,
-    Where,
     Window,
     documents_from,
-    load,
     takes,
-    workspace_at,
+    with_model,
 )
 from fnprune_core.commands.plan_options import PlanOptions, SizeOptions, sized
 from fnprune_core.errors import SettingsError
@@ -37,16 +31,13 @@ PlanArgument = Annotated[str, typer.Argument(help="Id of a plan, or a plan.json 
 
 @takes(SizeOptions, "size")
 @takes(PlanOptions, "options")
+@with_model
 def plan(
     recording: Annotated[str, typer.Argument(help="Id of the calibration recording.")],
     *,
     options: PlanOptions,
     size: SizeOptions,
-    model: Model = EMBEDDED,
-    device: Device = "auto",
-    dtype: Dtype = "auto",
-    where: Where = None,
-    as_json: Json = False,
+    common: CommonOptions,
 ) -> None:
     """Choose which units go, and compute what compensates for them."""
     from fnprune_core.export.rounding import settings_for
@@ -56,7 +47,7 @@ def plan(
     from fnprune_core.pruning import planner
     from fnprune_core.recording.recording import open_recording
 
-    workspace = workspace_at(where)
+    workspace = common.workspace
     calibration = open_recording(workspace, recording)
     goal = size.goal()
     settings = options.settings(workspace, calibration.layout)
@@ -64,11 +55,11 @@ def plan(
         raise SettingsError("A ratio and a size are both asked for.", hint="Give one of them.")
     settings = settings_for(settings, form=size.form, layout=calibration.layout)
     settings = planner.canonical_settings(settings)  # a mistake is told before the model is loaded
-    language_model = load(model, device, dtype, as_json=as_json)
+    language_model = common.load()
     language_model.check_fingerprint(calibration.fingerprint, "recording")
     settings = sized(settings, goal, language_model)
     warning = planner.bias_warning(language_model, settings)
-    with progress_bars(shown=not as_json) as progress:
+    with common.progress() as progress:
         id = planner.plan(
             workspace,
             language_model,
@@ -100,7 +91,7 @@ def plan(
         "kept_groups": list(pruning_plan.kept_group_counts),
         "warning": warning,
     }
-    print_json(facts) if as_json else print_facts("Plan", facts)
+    common.show("Plan", facts)
 
 
 def located(workspace: Workspace, plan: str) -> Path:
@@ -118,6 +109,7 @@ def plan_id(workspace: Workspace, language_model: "LanguageModel", path: Path) -
     return importing.import_plan(workspace, language_model, path)
 
 
+@with_model
 def import_plan(
     plan: Annotated[Path, typer.Argument(help="A plan.json, or its folder.")],
     match: Annotated[
@@ -126,11 +118,8 @@ def import_plan(
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep its numbers of networks, whatever they mean here.")
     ] = False,
-    model: Model = EMBEDDED,
-    device: Device = "auto",
-    dtype: Dtype = "auto",
-    where: Where = None,
-    as_json: Json = False,
+    *,
+    common: CommonOptions,
 ) -> None:
     """Take a plan from elsewhere into the workspace, its networks numbered as here."""
     from fnprune_core.plans import files
@@ -139,9 +128,9 @@ def import_plan(
 
     if match and keep:
         raise SettingsError("--match and --keep exclude each other.", hint="Give one.")
-    workspace = workspace_at(where)
+    workspace = common.workspace
     source = PruningPlan.read(plan.expanduser())  # a mistake is told before the model is loaded
-    language_model = load(model, device, dtype, as_json=as_json)
+    language_model = common.load()
     id = importing.import_plan(
         workspace,
         language_model,
@@ -155,23 +144,21 @@ def import_plan(
         "preserved_in_the_file": list(source.preserved),
         "n_networks": taken.n_networks,
     }
-    print_json(facts) if as_json else print_facts("Plan", facts)
+    common.show("Plan", facts)
 
 
+@with_model
 def prune(
     plan: PlanArgument,
-    model: Model = EMBEDDED,
-    device: Device = "auto",
-    dtype: Dtype = "auto",
-    where: Where = None,
-    as_json: Json = False,
+    *,
+    common: CommonOptions,
 ) -> None:
     """Cut a plan's units out of a copy in memory; report size, speed and agreement."""
     from fnprune_core.export import speed
 
-    workspace = workspace_at(where)
+    workspace = common.workspace
     path = located(workspace, plan)
-    language_model = load(model, device, dtype, as_json=as_json)
+    language_model = common.load()
     id = plan_id(workspace, language_model, path)
     copy = speed.measure_pruned_copy(workspace, language_model, id)
     facts = {
@@ -183,10 +170,11 @@ def prune(
         "speed_up_prefill_range": [min(copy.speed_ups), max(copy.speed_ups)],
         "logits_relative_difference_to_silenced": copy.logits_difference,
     }
-    print_json(facts) if as_json else print_facts("Pruned copy", facts)
+    common.show("Pruned copy", facts)
 
 
 @takes(TextOptions, "reading")
+@with_model
 def evaluate(
     texts: Annotated[
         list[str] | None, typer.Argument(help="Evaluation texts (default: held-out built-in).")
@@ -202,28 +190,23 @@ def evaluate(
     samples: Annotated[
         bool, typer.Option(help="Let each plan write a few texts, by which it is judged, too.")
     ] = True,
-    model: Model = EMBEDDED,
-    device: Device = "auto",
-    dtype: Dtype = "auto",
-    where: Where = None,
-    as_json: Json = False,
+    common: CommonOptions,
 ) -> None:
     """Measure perplexity of the dense model and of plans on the same windows."""
     from fnprune_core.evaluation import compare
     from fnprune_core.evaluation.expectation import expected_of, write_samples
     from fnprune_core.evaluation.results import DENSE, open_evaluation
-    from fnprune_core.texts.documents import builtin_documents
 
-    workspace = workspace_at(where)
+    workspace = common.workspace
     paths = [located(workspace, argument) for argument in plan or []]
-    documents = documents_from(texts, reading) if texts else builtin_documents(split="held-out")
-    language_model = load(model, device, dtype, as_json=as_json)
+    documents = documents_from(texts, reading, builtin="held-out")
+    language_model = common.load()
     windows = compare.evaluation_windows(
         language_model, documents, window=window, max_windows=max_windows, pack=pack
     )
     ids = [plan_id(workspace, language_model, path) for path in paths]
     labels: dict[str, str | None] = {DENSE: None, **{id: id for id in ids}}
-    with progress_bars(shown=not as_json) as progress:
+    with common.progress() as progress:
         n_read: dict[str, int] = {}
 
         def report(label: str, result: Any) -> None:
@@ -251,8 +234,7 @@ def evaluate(
     found = {id: expected_of(workspace, id) for id in ids}
     expected = {id: [each.title(), *each.sentences()] for id, each in found.items()}
     protocol = results[DENSE].to_json()["protocol"]
-    if as_json:
-        print_json({"rows": rows, "protocol": protocol, "expect": expected})
+    if common.wrote_json({"rows": rows, "protocol": protocol, "expect": expected}):
         return
     print_table(
         f"Perplexity: {protocol['n_tokens']} tokens in windows of {window}, {protocol['dtype']} "

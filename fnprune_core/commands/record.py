@@ -5,35 +5,29 @@ from typing import Annotated
 
 import typer
 
-from fnprune_core.commands.console import print_facts, print_json, print_table, progress_bars
+from fnprune_core.commands.console import print_facts, print_table
 from fnprune_core.commands.options import (
     EMBEDDED,
-    Device,
-    Dtype,
-    Json,
-    Model,
-    Scheduler,
+    CommonOptions,
     TextOptions,
     Texts,
-    Where,
     Window,
     documents_from,
-    load,
     takes,
-    workspace_at,
+    with_model,
+    with_workers_alone,
 )
 
 
+@takes(CommonOptions, "common", without=("model", "scheduler", "where"))
 def doctor(
     model: Annotated[str, typer.Argument(help="The model to examine.")] = EMBEDDED,
-    device: Device = "auto",
-    dtype: Dtype = "auto",
-    as_json: Json = False,
+    *,
+    common: CommonOptions,
 ) -> None:
     """Print a model's anatomy, or say why it cannot be used."""
-    anatomy = asdict(load(model, device, dtype, as_json=as_json).anatomy())
-    if as_json:
-        print_json(anatomy)
+    anatomy = asdict(common.load(model).anatomy())
+    if common.wrote_json(anatomy):
         return
     widths = sorted(set(anatomy["widths"]))
     anatomy["widths"] = widths[0] if len(widths) == 1 else f"{widths[0]} to {widths[-1]}"
@@ -41,9 +35,9 @@ def doctor(
 
 
 @takes(TextOptions, "reading")
+@with_model
 def record(
     texts: Texts = None,
-    model: Model = EMBEDDED,
     window: Window = 512,
     max_tokens: Annotated[int, typer.Option(help="At most so many tokens.")] = 16384,
     n_dummy_tokens: Annotated[int, typer.Option(help="First tokens left out of statistics.")] = 4,
@@ -68,10 +62,7 @@ def record(
     *,
     reading: TextOptions,
     dry_run: Annotated[bool, typer.Option(help="Only estimate time, disk and memory.")] = False,
-    device: Device = "auto",
-    dtype: Dtype = "auto",
-    where: Where = None,
-    as_json: Json = False,
+    common: CommonOptions,
 ) -> None:
     """Record the activation of every unit while the model reads texts."""
     from fnprune_core.recording.record import estimate_recording, record_texts, windows_for
@@ -87,16 +78,16 @@ def record(
         keep=keep,
         most_networks=most_networks,
     )
-    documents = documents_from(texts or ["builtin"], reading)
-    language_model = load(model, device, dtype, as_json=as_json)
+    documents = documents_from(texts, reading)
+    language_model = common.load()
     if dry_run:
         windows = windows_for(language_model, documents, settings)
         estimate = estimate_recording(language_model, windows, settings)
         facts = asdict(estimate)
-        print_json(facts) if as_json else print_facts("Estimate", facts)
+        common.show("Estimate", facts)
         return
-    workspace = workspace_at(where)
-    with progress_bars(shown=not as_json) as progress:
+    workspace = common.workspace
+    with common.progress() as progress:
         id = record_texts(
             workspace, language_model, documents, settings=settings, progress=progress
         )
@@ -112,9 +103,10 @@ def record(
         "domains": list(recording.windows.domain_names),
         "n_dropped_tokens": recording.windows.n_dropped_tokens,
     }
-    print_json(facts) if as_json else print_facts("Recording", facts)
+    common.show("Recording", facts)
 
 
+@with_workers_alone
 def decompose(
     recording: Annotated[str, typer.Argument(help="Id of a recording.")],
     k: Annotated[int, typer.Option("--k", "-k", help="Networks (of each layer: --scope).")] = 64,
@@ -125,18 +117,16 @@ def decompose(
     normalize: Annotated[str, typer.Option(help="recording or session.")] = "recording",
     max_iter: Annotated[int, typer.Option(help="Iteration limit of a run.")] = 400,
     seed: Annotated[int, typer.Option()] = 0,
-    scheduler: Scheduler = "",
-    where: Where = None,
-    as_json: Json = False,
+    *,
+    common: CommonOptions,
 ) -> None:
     """Find the functional networks of a recording by group ICA."""
     from fnprune_core.atlas import network_atlas
     from fnprune_core.decomposition import group_ica
     from fnprune_core.decomposition.decomposition import convergence_note
     from fnprune_core.decomposition.group_ica import GroupICA
-    from fnprune_core.machine.workers import scheduled
 
-    workspace = workspace_at(where)
+    workspace = common.workspace
     settings = GroupICA(
         n_components=k,
         scope=scope,
@@ -147,25 +137,23 @@ def decompose(
         max_iter=max_iter,
         seed=seed,
     )
-    with scheduled(scheduler), progress_bars(shown=not as_json) as progress:
+    with common.progress() as progress:
         id = group_ica.decompose(workspace, recording, settings=settings, progress=progress)
     atlas = network_atlas.open_atlas(workspace, id)
     note = convergence_note(atlas.decomposition)
     table = atlas.table()
-    if as_json:
-        explained = atlas.decomposition.variance_explained
-        print_json(
-            {
-                "id": id,
-                "variance_explained": explained,
-                "warning": note,
-                "networks": table.to_dict(orient="records"),
-            }
-        )
+    explained = atlas.decomposition.variance_explained
+    if common.wrote_json(
+        {
+            "id": id,
+            "variance_explained": explained,
+            "warning": note,
+            "networks": table.to_dict(orient="records"),
+        }
+    ):
         return
     print_table(
-        f"Decomposition {id}: {atlas.n_networks} networks, "
-        f"{100 * atlas.decomposition.variance_explained:.1f} % of the variance",
+        f"Decomposition {id}: {atlas.n_networks} networks, {100 * explained:.1f} % of the variance",
         list(table.columns),
         table.head(20).to_numpy().tolist(),
     )

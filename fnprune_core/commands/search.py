@@ -5,22 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fnprune_core.commands.console import print_facts, print_json, print_table, progress_bars
+from fnprune_core.commands.console import print_facts, print_table
 from fnprune_core.commands.options import (
-    EMBEDDED,
-    Device,
-    Dtype,
-    Json,
-    Model,
-    Scheduler,
-    TextOptions,
-    Where,
+    CommonOptions,
     bounded,
     documents_from,
-    load,
     shares_in,
     takes,
-    workspace_at,
+    with_workers,
 )
 from fnprune_core.commands.plan_options import PlanOptions
 
@@ -38,6 +30,7 @@ searches = typer.Typer(
 @searches.command()
 @bounded
 @takes(PlanOptions, "options")
+@with_workers
 def layers(
     recording: Annotated[str, typer.Argument(help="Id of the calibration recording.")],
     texts: Annotated[
@@ -49,19 +42,13 @@ def layers(
     blocks: Annotated[int, typer.Option(help="Of neighbouring layers, moved together.")] = 10,
     rounds: Annotated[int, typer.Option(help="Each measures a plan a block, and three.")] = 1,
     max_windows: Annotated[int, typer.Option(help="Windows to read of them.")] = 24,
-    model: Model = EMBEDDED,
-    device: Device = "auto",
-    dtype: Dtype = "auto",
-    scheduler: Scheduler = "",
-    where: Where = None,
-    as_json: Json = False,
+    common: CommonOptions,
 ) -> None:
     """Search how much each layer should give, by whole plans on text not recorded."""
-    from fnprune_core.machine.workers import scheduled
     from fnprune_core.pruning.search.allocation import AllocationOrder, search_allocation
     from fnprune_core.recording.recording import open_recording
 
-    workspace = workspace_at(where)
+    workspace = common.workspace
     calibration = open_recording(workspace, recording)
     order = AllocationOrder(  # a mistake is told before the model is loaded
         recording_id=calibration.id,
@@ -70,9 +57,9 @@ def layers(
         n_blocks=blocks,
         n_rounds=rounds,
     )
-    language_model = load(model, device, dtype, as_json=as_json)
+    language_model = common.load()
     windows = search_windows(language_model, calibration, texts, max_windows=max_windows)
-    with scheduled(scheduler), progress_bars(shown=not as_json) as progress:
+    with common.progress() as progress:
         search = search_allocation(
             workspace, language_model, windows, order=order, progress=progress
         )
@@ -85,8 +72,7 @@ def layers(
         "n_plans": search.n_measured,
         "layer_weights": ",".join(f"{weight:g}" for weight in search.best.settings.layer_weights),
     }
-    if as_json:
-        print_json(facts)
+    if common.wrote_json(facts):
         return
     print_facts("Allocation, on the text of the search; gain in nats per token, paired", facts)
     if search.best.settings.layer_weights:
@@ -104,6 +90,7 @@ _COLUMNS = (
 @searches.command()
 @bounded
 @takes(PlanOptions, "options", without=("attention_ratio",))
+@with_workers
 def attention(
     recording: Annotated[str, typer.Argument(help="Id of the calibration recording.")],
     texts: Annotated[
@@ -117,19 +104,13 @@ def attention(
     *,
     options: PlanOptions,
     max_windows: Annotated[int, typer.Option(help="Windows to read of them.")] = 24,
-    model: Model = EMBEDDED,
-    device: Device = "auto",
-    dtype: Dtype = "auto",
-    scheduler: Scheduler = "",
-    where: Where = None,
-    as_json: Json = False,
+    common: CommonOptions,
 ) -> None:
     """Find how much of a cut attention should bear: plans of equal size, tried on other text."""
-    from fnprune_core.machine.workers import scheduled
     from fnprune_core.pruning.search.attention import ShareOrder, search_shares
     from fnprune_core.recording.recording import open_recording
 
-    workspace = workspace_at(where)
+    workspace = common.workspace
     calibration = open_recording(workspace, recording)
     order = ShareOrder(  # a mistake is told before the model is loaded
         recording_id=calibration.id,
@@ -137,13 +118,12 @@ def attention(
         base=options.settings(workspace, calibration.layout),
         shares=shares_in(attention_shares),
     )
-    language_model = load(model, device, dtype, as_json=as_json)
+    language_model = common.load()
     windows = search_windows(language_model, calibration, texts, max_windows=max_windows)
-    with scheduled(scheduler), progress_bars(shown=not as_json) as progress:
+    with common.progress() as progress:
         search = search_shares(workspace, language_model, windows, order=order, progress=progress)
     rows = search.rows()
-    if as_json:
-        print_json({"mixes": rows, "best": search.best.plan_id})
+    if common.wrote_json({"mixes": rows, "best": search.best.plan_id}):
         return
     print_table(
         "Plans of equal size on the text of the search; differences to the first in nats per "
@@ -162,11 +142,10 @@ def search_windows(
 ) -> "Windows":
     """Return windows of the texts, or of the built-in ones, that the recording did not read."""
     from fnprune_core.pruning.search.trials import unread_windows
-    from fnprune_core.texts.documents import builtin_documents
 
     return unread_windows(
         language_model,
-        documents_from(texts, TextOptions()) if texts else builtin_documents(split="calibration"),
+        documents_from(texts),
         recording,
         max_windows=max_windows,
     )

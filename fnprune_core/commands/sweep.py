@@ -4,22 +4,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fnprune_core.commands.console import print_json, print_table, progress_bars
+from fnprune_core.commands.console import print_table
 from fnprune_core.commands.options import (
-    EMBEDDED,
-    Device,
-    Dtype,
-    Json,
-    Model,
-    Scheduler,
+    CommonOptions,
     TextOptions,
-    Where,
     Window,
     documents_from,
-    load,
     shares_in,
     takes,
-    workspace_at,
+    with_workers,
 )
 from fnprune_core.commands.plan_options import PlanOptions
 
@@ -34,6 +27,7 @@ _COLUMNS = (
 
 @takes(PlanOptions, "options", without=("score", "ratio"))
 @takes(TextOptions, "reading")
+@with_workers
 def sweep(
     recording: Annotated[str, typer.Argument(help="Id of the calibration recording.")],
     texts: Annotated[
@@ -49,21 +43,14 @@ def sweep(
     window: Window = 512,
     max_windows: Annotated[int | None, typer.Option(help="At most so many windows.")] = None,
     reading: TextOptions,
-    model: Model = EMBEDDED,
-    device: Device = "auto",
-    dtype: Dtype = "auto",
-    scheduler: Scheduler = "",
-    where: Where = None,
-    as_json: Json = False,
+    common: CommonOptions,
 ) -> None:
     """Measure perplexity against ratio; what was measured before is found, a stop is resumed."""
     from fnprune_core.evaluation import compare
-    from fnprune_core.machine.workers import scheduled
     from fnprune_core.pruning.sweep import SweepOrder, sweep
     from fnprune_core.recording.recording import open_recording
-    from fnprune_core.texts.documents import builtin_documents
 
-    workspace = workspace_at(where)
+    workspace = common.workspace
     calibration = open_recording(workspace, recording)
     order = SweepOrder(
         recording_id=calibration.id,
@@ -74,31 +61,25 @@ def sweep(
         n_seeds=seeds,
     )
     order.wanted()  # a mistake is told before the model is loaded
-    documents = documents_from(texts, reading) if texts else builtin_documents(split="held-out")
-    language_model = load(model, device, dtype, as_json=as_json)
+    documents = documents_from(texts, reading, builtin="held-out")
+    language_model = common.load()
     windows = compare.evaluation_windows(
         language_model, documents, window=window, max_windows=max_windows
     )
-    with scheduled(scheduler), progress_bars(shown=not as_json) as progress:
+    with common.progress() as progress:
         result = sweep(workspace, language_model, windows, order=order, progress=progress)
-    _print_sweep(result, as_json=as_json)
+    _print_sweep(common, result)
 
 
-def _print_sweep(result: "Sweep", *, as_json: bool) -> None:
+def _print_sweep(common: CommonOptions, result: "Sweep") -> None:
     from dataclasses import asdict
 
     table, protocol = result.table(), asdict(result.dense.protocol)
-    rows = [
-        {name: _json_value(value) for name, value in row.items()}
-        for row in table.to_dict("records")
-    ]
-    if as_json:
-        plans = [{name: _json_value(value) for name, value in row.items()} for row in result.rows()]
-        dense = {
-            "perplexity": result.dense.perplexity,
-            "standard_error": _json_value(result.dense.standard_error),
-        }
-        print_json({"dense": dense, "points": rows, "plans": plans, "protocol": protocol})
+    rows = table.to_dict("records")
+    dense = {name: getattr(result.dense, name) for name in ("perplexity", "standard_error")}
+    if common.wrote_json(
+        {"dense": dense, "points": rows, "plans": list(result.rows()), "protocol": protocol}
+    ):
         return
     print_table(
         f"Perplexity, dense {result.dense.perplexity:.2f}: {protocol['n_tokens']} tokens in "
@@ -111,8 +92,3 @@ def _print_sweep(result: "Sweep", *, as_json: bool) -> None:
     for point in result.points:
         if point.failure:
             typer.echo(f"{point.score} at {point.ratio:g}: {point.failure}", err=True)
-
-
-def _json_value(value: object) -> object:
-    """Return a value as JSON holds it: None for NaN."""
-    return None if isinstance(value, float) and value != value else value

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from fnprune_core.commands.console import print_facts, print_json, print_table, progress_bars
-from fnprune_core.commands.options import Json, Where, workspace_at
+from fnprune_core.commands.console import print_facts, print_table
+from fnprune_core.commands.options import CommonOptions, with_workspace
 from fnprune_core.storage.folders import folder_size
 from fnprune_core.storage.manifests import KINDS
 
@@ -14,18 +14,16 @@ workspaces = typer.Typer(help="List, measure and delete what is stored.", no_arg
 
 
 @workspaces.command("list")
-def list_entries(where: Where = None, as_json: Json = False) -> None:
+@with_workspace
+def list_entries(*, common: CommonOptions) -> None:
     """List what is stored, newest first."""
-    workspace = workspace_at(where)
+    workspace = common.workspace
     entries, damaged = workspace.contents()
-    if as_json:
-        names = ("kind", "id", "created", "size_bytes")
-        rows = [{name: getattr(entry, name) for name in names} for entry in entries]
-        damaged_rows = [
-            {name: getattr(item, name) for name in ("kind", "id", "reason", "hint", "size_bytes")}
-            for item in damaged
-        ]
-        print_json({"workspace": str(workspace.root), "entries": rows, "damaged": damaged_rows})
+    facts = {
+        "entries": [_facts(entry, "created") for entry in entries],
+        "damaged": [_facts(item, "reason", "hint") for item in damaged],
+    }
+    if common.wrote_json({"workspace": str(workspace.root), **facts}):
         return
     print_table(
         str(workspace.root),
@@ -43,46 +41,53 @@ def list_entries(where: Where = None, as_json: Json = False) -> None:
         )
 
 
+def _facts(item: object, *names: str) -> dict[str, Any]:
+    return {name: getattr(item, name) for name in ("kind", "id", *names, "size_bytes")}
+
+
 @workspaces.command("delete")
+@with_workspace
 def delete(
     kind: Annotated[str, typer.Argument(help=" ".join(KINDS))],
     id: Annotated[str, typer.Argument()],
-    where: Where = None,
-    as_json: Json = False,
+    *,
+    common: CommonOptions,
 ) -> None:
     """Delete one stored item."""
-    workspace_at(where).delete(kind, id)
-    print_json({"deleted": id}) if as_json else typer.echo(f"Deleted {kind[:-1]} {id}.")
+    common.workspace.delete(kind, id)
+    if not common.wrote_json({"deleted": id}):
+        typer.echo(f"Deleted {kind[:-1]} {id}.")
 
 
 @workspaces.command("size")
-def size(where: Where = None, as_json: Json = False) -> None:
+@with_workspace
+def size(*, common: CommonOptions) -> None:
     """Print the size of everything, and of unfinished work."""
-    workspace = workspace_at(where)
+    workspace = common.workspace
     facts = {
         "workspace": str(workspace.root),
         "size_bytes": workspace.size_bytes(),
         "unfinished": len(workspace.unfinished()),
     }
-    print_json(facts) if as_json else print_facts("Workspace", facts)
+    common.show("Workspace", facts)
 
 
 @workspaces.command("clean")
+@with_workspace
 def clean(
     dry_run: Annotated[bool, typer.Option(help="Only tell what would go.")] = False,
-    where: Where = None,
-    as_json: Json = False,
+    *,
+    common: CommonOptions,
 ) -> None:
     """Delete what stopped work left behind; what could go on from there then starts anew."""
-    workspace = workspace_at(where)
+    workspace = common.workspace
     sizes = {str(path): folder_size(path) for path in workspace.unfinished()}
     if dry_run:
         facts: dict[str, Any] = {"would_discard": len(sizes), "bytes": sum(sizes.values())}
     else:
         n_discarded = len(workspace.discard_unfinished())
         facts = {"discarded": n_discarded, "bytes": sum(sizes.values())}
-    if as_json:
-        print_json({**facts, "folders": sizes})
+    if common.wrote_json({**facts, "folders": sizes}):
         return
     for path, n_bytes in sizes.items():
         typer.echo(f"{n_bytes / 1e6:>10,.1f} MB  {path}")
@@ -91,6 +96,7 @@ def clean(
 
 
 @workspaces.command("verify")
+@with_workspace
 def verify(
     adopt: Annotated[
         bool,
@@ -98,22 +104,20 @@ def verify(
             help="Give checksums to what an earlier version wrote without, as it stands now."
         ),
     ] = False,
-    where: Where = None,
-    as_json: Json = False,
+    *,
+    common: CommonOptions,
 ) -> None:
     """Read every byte of every stored item, and tell what is not as it was written."""
-    workspace = workspace_at(where)
+    workspace = common.workspace
     adopted = workspace.adopt() if adopt else []
-    with progress_bars(shown=not as_json) as progress:
+    with common.progress() as progress:
         items = workspace.verify(progress=progress)
     counts = {
         standing: sum(item.standing == standing for item in items)
         for standing in ("sound", "damaged", "unchecked")
     }
-    if as_json:
-        rows = [asdict(item) | {"standing": item.standing} for item in items]
-        print_json({**counts, "adopted": len(adopted), "items": rows})
-    else:
+    rows = [asdict(item) | {"standing": item.standing} for item in items]
+    if not common.wrote_json({**counts, "adopted": len(adopted), "items": rows}):
         told = [(i.kind, i.id, i.standing, " ".join(i.problems)) for i in items if i.problems]
         if told:
             print_table(str(workspace.root), ("kind", "id", "is", "what is wrong"), told)

@@ -5,22 +5,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from fnprune_core.commands.console import print_facts, print_json, print_table, progress_bars
+from fnprune_core.commands.console import print_facts, print_table, printable_text
 from fnprune_core.commands.options import (
-    EMBEDDED,
-    Device,
-    Dtype,
-    Json,
+    CommonOptions,
     Match,
-    Model,
-    Scheduler,
     TextOptions,
-    Where,
     documents_from,
-    load,
     numbers_in,
     takes,
-    workspace_at,
+    with_workers,
 )
 from fnprune_core.errors import SettingsError
 from fnprune_core.inputs.files import shortened
@@ -29,7 +22,6 @@ from fnprune_core.probability import p_text
 
 if TYPE_CHECKING:
     from fnprune_core.atlas.network_atlas import NetworkAtlas
-    from fnprune_core.evaluation.side_by_side import SideBySide
     from fnprune_core.lesions.run import LesionOrder
     from fnprune_core.lesions.sites import Lesion, Stimuli
     from fnprune_core.lesions.study import LesionStudy
@@ -59,6 +51,7 @@ MOST_STRENGTHS = 100
 
 
 @takes(TextOptions, "reading")
+@with_workers
 def lesion(
     decomposition: Annotated[str, typer.Argument(help="Id of the atlas.")],
     texts: Annotated[
@@ -95,20 +88,14 @@ def lesion(
     ] = None,
     *,
     reading: TextOptions,
-    model: Model = EMBEDDED,
-    device: Device = "auto",
-    dtype: Dtype = "auto",
-    scheduler: Scheduler = "",
-    where: Where = None,
-    as_json: Json = False,
+    common: CommonOptions,
 ) -> None:
     """Silence networks and measure what the model loses; a stopped study is gone on with."""
     from fnprune_core.atlas import network_atlas
     from fnprune_core.lesions.run import LesionOrder, lesion_study, open_lesions
     from fnprune_core.lesions.sites import LesionSettings
-    from fnprune_core.machine.workers import scheduled
 
-    workspace = workspace_at(where)
+    workspace = common.workspace
     atlas = network_atlas.open_atlas(workspace, decomposition)
     settings = LesionSettings(
         z=z, towards=towards, n_random=random, sink_units=sink_units, seed=seed
@@ -118,21 +105,15 @@ def lesion(
         atlas, numbers_in(networks), together or (), patient_lesions, strengths
     )
     order = LesionOrder(decomposition_id=atlas.id, lesions=lesions, settings=settings)
-    documents = None if localizer or prompt else _documents(texts, reading)
-    language_model = load(model, device, dtype, as_json=as_json)
+    documents = None if localizer or prompt else documents_from(texts, reading, builtin="held-out")
+    language_model = common.load()
     if prompt is not None:
-        _print_writing(workspace, language_model, order, prompt, as_json=as_json)
+        _print_writing(common, language_model, order, prompt)
         return
     stimuli = _stimuli(language_model, documents, localizer or (), window, max_windows)
-    with scheduled(scheduler), progress_bars(shown=not as_json) as progress:
+    with common.progress() as progress:
         id = lesion_study(workspace, language_model, stimuli, order=order, progress=progress)
-    _print_study(id, open_lesions(workspace, id, match=match), as_json=as_json)
-
-
-def _documents(texts: Sequence[str] | None, reading: TextOptions) -> Any:
-    from fnprune_core.texts.documents import builtin_documents
-
-    return documents_from(texts, reading) if texts else builtin_documents(split="held-out")
+    _print_study(common, id, open_lesions(workspace, id, match=match))
 
 
 def _stimuli(
@@ -210,29 +191,23 @@ def _patient_lesions(
     return [lesion_by_name[name] for name in names]
 
 
-def _print_study(id: str, study: "LesionStudy", *, as_json: bool) -> None:
+def _print_study(common: CommonOptions, id: str, study: "LesionStudy") -> None:
     from dataclasses import asdict
 
     table = study.table()
-    if as_json:
-        rows = [
-            {name: _json_value(value) for name, value in row.items()}
-            for row in table.to_dict("records")
-        ]
-        print_json(
-            {
-                "id": id,
-                "effects": rows,
-                "dissociations": [
-                    _dissociation_facts(study, i) for i in range(len(study.dissociations))
-                ],
-                "null_share": _json_value(_null_share(study)),
-                "unit": study.facts.unit,
-                "untested": study.why_untested(),
-                "failures": list(study.facts.failures),
-                "protocol": asdict(study.facts.protocol),
-            }
-        )
+    dissociations = [_dissociation_facts(study, i) for i in range(len(study.dissociations))]
+    if common.wrote_json(
+        {
+            "id": id,
+            "effects": table.to_dict("records"),
+            "dissociations": dissociations,
+            "null_share": _null_share(study),
+            "unit": study.facts.unit,
+            "untested": study.why_untested(),
+            "failures": list(study.facts.failures),
+            "protocol": asdict(study.facts.protocol),
+        }
+    ):
         return
     largest = table.sort_values("excess", ascending=False, na_position="last").head(_MOST)
     protocol = study.facts.protocol
@@ -251,11 +226,10 @@ def _print_study(id: str, study: "LesionStudy", *, as_json: bool) -> None:
     facts = {
         "id": id,
         "stand out after correction (q ≤ .05)": f"{n_significant} of {len(table)}",
-        "double dissociations": len(study.dissociations),
+        "double dissociations": len(dissociations),
     }
-    for i in range(min(len(study.dissociations), 5)):
-        dissociation = _dissociation_facts(study, i)
-        facts[f"dissociation {i + 1}"] = (
+    for number, dissociation in enumerate(dissociations[:5], 1):
+        facts[f"dissociation {number}"] = (
             f"{dissociation['a']} without {dissociation['first']} "
             f"({dissociation['contrast'][0]:+.2f}), {dissociation['b']} without "
             f"{dissociation['second']} ({dissociation['contrast'][1]:+.2f}), q "
@@ -290,9 +264,8 @@ def _null_share(study: "LesionStudy") -> float:
 
 
 def _print_writing(
-    workspace: "Workspace", language_model: "LanguageModel", order: "LesionOrder", prompt: str, *,
-    as_json: bool,
-) -> None:  # fmt: skip
+    common: CommonOptions, language_model: "LanguageModel", order: "LesionOrder", prompt: str
+) -> None:
     from fnprune_core.evaluation.generation import Prompt
     from fnprune_core.evaluation.results import DENSE
     from fnprune_core.evaluation.side_by_side import BOTH
@@ -304,21 +277,11 @@ def _print_writing(
         prompt=Prompt(text=prompt),
         settings=order.settings,
     )
-    id = write_under_lesion(workspace, language_model, writing_order)
-    texts = open_lesion_text(workspace, id)[1]
+    id = write_under_lesion(common.workspace, language_model, writing_order)
+    texts = open_lesion_text(common.workspace, id)[1]
     names = {whose: "healthy" if whose == DENSE else "lesioned" for whose in BOTH}
-    if as_json:
-        print_json({"id": id, **{names[whose]: texts.text(whose) for whose in BOTH}})
+    if common.wrote_json({"id": id, **{names[whose]: texts.text(whose) for whose in BOTH}}):
         return
-    print_table("Written", list(names.values()), [[_printable(texts, whose) for whose in BOTH]])
-
-
-def _printable(texts: "SideBySide", whose: str) -> str:
-    """Return a model's text without characters that could steer a terminal."""
-    text = texts.text(whose)
-    return "".join(c if c.isprintable() or c in "\n\t" else f"\\x{ord(c):02x}" for c in text)
-
-
-def _json_value(value: object) -> object:
-    """Return a value as JSON holds it: None for NaN."""
-    return None if isinstance(value, float) and value != value else value
+    print_table(
+        "Written", list(names.values()), [[printable_text(texts.text(whose)) for whose in BOTH]]
+    )

@@ -6,18 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fnprune_core.commands.console import print_facts, print_json, print_table, progress_bars
-from fnprune_core.commands.options import (
-    EMBEDDED,
-    Device,
-    Dtype,
-    Json,
-    Match,
-    Model,
-    Where,
-    load,
-    workspace_at,
-)
+from fnprune_core.commands.console import print_facts, print_table
+from fnprune_core.commands.options import CommonOptions, Match, with_model
 from fnprune_core.probability import p_text
 
 if TYPE_CHECKING:
@@ -28,6 +18,7 @@ _COLUMNS = ["network", "name", "difference", "low", "high", "effect_size", "t", 
 _MOST = 12
 
 
+@with_model
 def localize(
     atlas: Annotated[str, typer.Argument(help="Id of a decomposition.")],
     localizer: Annotated[
@@ -44,11 +35,8 @@ def localize(
     ] = 2000,
     match: Match = False,
     seed: Annotated[int, typer.Option(help="Of block order, folds, permutations.", min=0)] = 0,
-    model: Model = EMBEDDED,
-    device: Device = "auto",
-    dtype: Dtype = "auto",
-    where: Where = None,
-    as_json: Json = False,
+    *,
+    common: CommonOptions,
 ) -> None:
     """Read blocks of texts in alternating conditions, and say which networks respond."""
     stimuli = _stimuli(localizer, positive or [], negative or [])
@@ -57,10 +45,10 @@ def localize(
     from fnprune_core.localizers import run
     from fnprune_core.localizers.decoding import DecodingSettings
 
-    workspace = workspace_at(where)
+    workspace = common.workspace
     opened_atlas = network_atlas.open_atlas(workspace, atlas)
-    language_model = load(model, device, dtype, as_json=as_json)
-    with progress_bars(shown=not as_json) as progress:
+    language_model = common.load()
+    with common.progress() as progress:
         id = run.localize(
             workspace,
             language_model,
@@ -74,15 +62,14 @@ def localize(
     names = network_names(workspace, opened_atlas)
     table.insert(1, "name", [names[int(k)] for k in table["network"]])
     facts = _result_facts(result)
-    if as_json:
-        print_json(
-            {
-                **facts,
-                "networks": table.to_dict("records"),
-                "layers": result.layer_table().to_dict("records"),
-                "conditions": result.surprise_table().to_dict("records"),
-            }
-        )
+    if common.wrote_json(
+        {
+            **facts,
+            "networks": table.to_dict("records"),
+            "layers": result.layer_table().to_dict("records"),
+            "conditions": result.surprise_table().to_dict("records"),
+        }
+    ):
         return
     shown_facts = facts | {"accuracy_p": p_text(facts["accuracy_p"])}
     print_facts(
