@@ -14,8 +14,7 @@ from app.shell.caches import peaks
 from app.shell.codec import Peak
 from app.shell.jobs import Failure
 from app.widgets import frame
-from fnprune_core.decomposition.fingerprint import Renumbering
-from fnprune_core.decomposition.numbering import renumbering_here
+from fnprune_core.decomposition.numbering import networks_here, renumbering_here
 from fnprune_core.errors import CorruptArtifactError, FnpruneError
 from fnprune_core.evaluation import history
 from fnprune_core.evaluation.history import PlanRecord
@@ -110,8 +109,9 @@ def _dropped(plan: PlanRecord | PruningPlan) -> tuple[int, ...]:
     if plan.settings.preserved is None:
         return ()
     dropped = tuple(sorted(set(range(plan.n_networks)) - set(plan.settings.preserved)))
-    moved = _moved(plan)
-    return dropped if moved is None else moved.here(dropped)
+    return networks_here(
+        dropped, plan.maps_fingerprint, resources.workspace(), plan.decomposition_id
+    )
 
 
 def _peaks(plan: PlanRecord, networks: tuple[int, ...]) -> tuple[Peak, ...]:
@@ -119,14 +119,6 @@ def _peaks(plan: PlanRecord, networks: tuple[int, ...]) -> tuple[Peak, ...]:
         return peaks.peaks_of(_atlas_of(plan), networks)
     except FnpruneError:  # a plan outlives its atlas
         return ()
-
-
-def _moved(plan: PlanRecord | PruningPlan) -> Renumbering | None:
-    """Return where a plan's networks stand in the atlas that is here; None where they stood."""
-    renumbering = renumbering_here(
-        plan.maps_fingerprint, resources.workspace(), plan.decomposition_id
-    )
-    return None if renumbering is None or renumbering.is_in_place else renumbering
 
 
 def _notes(plan: PlanRecord) -> PlanNotes | None:
@@ -151,15 +143,16 @@ def _rename(plan: PlanRecord, notes: PlanNotes) -> None:
 
 
 def _actions(plan: PlanRecord) -> None:
-    moved = _moved(plan)
-    if moved is not None:
+    moved = renumbering_here(plan.maps_fingerprint, resources.workspace(), plan.decomposition_id)
+    is_moved = moved is not None and not moved.is_in_place
+    if moved is not None and is_moved:
         st.warning(
             "The plan was made when this atlas numbered its networks otherwise: "
             f"{moved.sentence()} The units that it cuts are the same; on the page Prune its "
             "networks are matched by maps.",
             icon=":material/warning:",
         )
-    label = "Open in Prune" if moved is None else "Match by maps and open in Prune"
+    label = "Match by maps and open in Prune" if is_moved else "Open in Prune"
     with st.container(horizontal=True, gap="xsmall"):
         if st.button(label, icon=":material/content_cut:", key=f"open-{plan.id}"):
             open_in_lab(plan)

@@ -67,6 +67,11 @@ class MapsFingerprint:
         return cls(marks=MappingProxyType(marks))
 
 
+def maps_in(facts: Mapping[str, object]) -> MapsFingerprint | None:
+    """Return the fingerprint that stands in facts under `KEY`; older ones hold none."""
+    return MapsFingerprint.from_json(facts[KEY]) if KEY in facts else None
+
+
 def mark_text(mark: Mark) -> str:
     """Return a network's strongest units as text: ``"1201:14.2 77:-9.8"``."""
     return " ".join(f"{unit}:{z:.1f}" for unit, z in mark.items())

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fnprune_core.atlas.network_atlas import NetworkAtlas, open_atlas
-from fnprune_core.decomposition.numbering import renumbering_here
+from fnprune_core.decomposition.numbering import networks_here
 from fnprune_core.evaluation.alike import alike
 from fnprune_core.evaluation.results import (
     DENSE,
@@ -119,10 +119,8 @@ def given_up(workspace: Workspace, plan: PruningPlan) -> tuple[str, ...]:
     preserved, id = plan.settings.preserved, plan.decomposition_id
     if preserved is None or not id or not workspace.has("decompositions", id):
         return ()
-    moved = renumbering_here(plan.maps_fingerprint, workspace, id)
-    return given_up_domains(
-        open_atlas(workspace, id), preserved if moved is None else moved.here(preserved)
-    )
+    here = networks_here(preserved, plan.maps_fingerprint, workspace, id)
+    return given_up_domains(open_atlas(workspace, id), here)
 
 
 def given_up_domains(atlas: NetworkAtlas, preserved: Collection[int] | None) -> tuple[str, ...]:

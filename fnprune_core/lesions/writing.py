@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from fnprune_core.atlas.network_atlas import open_atlas
-from fnprune_core.decomposition.fingerprint import KEY, MapsFingerprint
+from fnprune_core.decomposition.fingerprint import KEY, maps_in
 from fnprune_core.decomposition.numbering import check_numbers
 from fnprune_core.errors import CorruptArtifactError
 from fnprune_core.evaluation.generation import Generation, Prompt, Sampling
@@ -120,9 +120,8 @@ def open_lesion_text(
     folder = workspace.existing(KIND, id)
     manifest = read_manifest(folder)
     stored = manifest["inputs"]["lesion"]
-    there = MapsFingerprint.from_json(manifest[KEY]) if KEY in manifest else None
     renumbering = check_numbers(
-        there, workspace, str(manifest.get("decomposition_id", "")),
+        maps_in(manifest), workspace, str(manifest.get("decomposition_id", "")),
         what=f"The text under lesion {folder.name}", match=match,
     )  # fmt: skip
     networks = tuple(stored["networks"])

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
-from fnprune_core.decomposition.fingerprint import KEY, MapsFingerprint, Renumbering
+from fnprune_core.decomposition.fingerprint import KEY, MapsFingerprint, Renumbering, maps_in
 from fnprune_core.errors import SettingsError
 from fnprune_core.localizers.decoding import Decoding
 from fnprune_core.localizers.glm import (
@@ -322,9 +322,7 @@ class LocalizerResult:
                 decoding=decoding,
                 layout=UnitLayout(tuple(manifest["widths"])),
                 decomposition_id=manifest["decomposition_id"],
-                maps_fingerprint=MapsFingerprint.from_json(manifest[KEY])
-                if KEY in manifest
-                else None,
+                maps_fingerprint=maps_in(manifest),
                 id=folder.name,
             )
 

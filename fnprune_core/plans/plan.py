@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fnprune_core.decomposition.fingerprint import KEY, MapsFingerprint, Renumbering
+from fnprune_core.decomposition.fingerprint import KEY, MapsFingerprint, Renumbering, maps_in
 from fnprune_core.errors import (
     CorruptArtifactError,
     FnpruneError,
@@ -345,7 +345,7 @@ class PruningPlan:
                 removed_groups=_as_indices(fields.pop("removed_groups")),
                 layout=UnitLayout(tuple(fields.pop("widths"))),
                 settings=PlanSettings(**fields.pop("settings")),
-                maps_fingerprint=MapsFingerprint.from_json(value[KEY]) if KEY in value else None,
+                maps_fingerprint=maps_in(value),
                 **fields,
             )
         except (KeyError, TypeError, ValueError, OverflowError, CorruptArtifactError) as error:

@@ -7,8 +7,8 @@ from typing import Literal
 import torch
 from torch.nn import Module
 
-from fnprune_core.decomposition.numbering import fingerprint_at, renumbering_here
-from fnprune_core.errors import CorruptArtifactError, NetworksMovedError, PlanError
+from fnprune_core.decomposition.numbering import fingerprint_at, moved_error, renumbering_here
+from fnprune_core.errors import CorruptArtifactError, PlanError
 from fnprune_core.inputs.safetensors_header import stored_tensors
 from fnprune_core.models.architectures import (
     feeding_modules,
@@ -99,13 +99,12 @@ def _with_numbers_here(workspace: Workspace, plan: PruningPlan, networks: Networ
     if renumbering is None or renumbering.is_in_place:
         return plan
     if networks == "check":
-        raise NetworksMovedError(
-            f"The plan numbers the networks of atlas {atlas_id} otherwise: "
-            f"{renumbering.sentence()}",
+        raise moved_error(
+            "The plan", atlas_id, renumbering,
             hint="`fnprune import PLAN --match` takes it over with the numbers here, --keep with "
             "its own; then give the id that it prints.",
             can_match=not renumbering.lost,
-        )
+        )  # fmt: skip
     return plan.renumbered(renumbering, fingerprint_at(workspace, atlas_id))
 
 

@@ -6,26 +6,23 @@ alone, so its windows are read once more.
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fnprune_core.atlas.network_atlas import NetworkAtlas
-from fnprune_core.decomposition.fingerprint import KEY, MapsFingerprint
-from fnprune_core.decomposition.numbering import renumbering_here
-from fnprune_core.errors import CorruptArtifactError
+from fnprune_core.decomposition.numbering import read_beside, store_beside
 from fnprune_core.models.architectures import weight_of
 from fnprune_core.models.attention import attention_outputs
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.progress import NEVER, CancelToken, Progress, ignore
 from fnprune_core.recording.recording import Recording
 from fnprune_core.scores.head_statistics import AttentionStatistics, attention_statistics
-from fnprune_core.storage.folders import storage_errors
-from fnprune_core.storage.json_files import read_checked_json, write_checked_json
 from fnprune_core.storage.workspace import Workspace
 
 FOLDER = "heads"
-_SCHEMA_VERSION = 1
+_VALUES = ("share", "explained")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -131,36 +128,17 @@ def path_of(workspace: Workspace, atlas_id: str) -> Path:
 
 def store_heads(workspace: Workspace, atlas: NetworkAtlas, heads: NetworkHeads) -> None:
     """Write the heads of an atlas's networks beside it, to six digits."""
-    path = path_of(workspace, atlas.id)
-    with storage_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_checked_json(
-            path,
-            {
-                "schema_version": _SCHEMA_VERSION,
-                KEY: atlas.maps_fingerprint.to_json(),
-                "share": np.round(heads.share, 6).tolist(),
-                "explained": np.round(heads.explained, 6).tolist(),
-            },
-        )
+    values = {name: np.round(getattr(heads, name), 6).tolist() for name in _VALUES}
+    store_beside(path_of(workspace, atlas.id), atlas.maps_fingerprint, values)
 
 
 def read_heads(workspace: Workspace, atlas_id: str) -> NetworkHeads | None:
-    """Return the stored heads of an atlas's networks, or None.
+    """Return the stored heads of an atlas's networks, or None (`read_beside`)."""
+    return read_beside(path_of(workspace, atlas_id), workspace, atlas_id, _heads_in)
 
-    They can be computed again at any time, so a file that is damaged, of another version, or of
-    networks that have other numbers here counts as none.
-    """
-    try:
-        value = read_checked_json(path_of(workspace, atlas_id))
-        if value["schema_version"] != _SCHEMA_VERSION:
-            return None
-        maps = MapsFingerprint.from_json(value[KEY])
-        share, explained = (np.array(value[name], dtype=float) for name in ("share", "explained"))
-    except (OSError, ValueError, KeyError, TypeError, RecursionError, CorruptArtifactError):
-        return None
+
+def _heads_in(value: dict[str, Any]) -> NetworkHeads:
+    share, explained = (np.array(value[name], dtype=float) for name in _VALUES)
     if share.ndim != 3 or share.shape != explained.shape:
-        return None
-    moved = renumbering_here(maps, workspace, atlas_id)
-    is_here = moved is not None and moved.is_same
-    return NetworkHeads(share=share, explained=explained) if is_here else None
+        raise ValueError("shares of other shapes")
+    return NetworkHeads(share=share, explained=explained)

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from fnprune_core.atlas.annotation_files import MAX_FILE_BYTES, MAX_NAME, check_text, of_kind
 from fnprune_core.atlas.network_atlas import NetworkAtlas
-from fnprune_core.decomposition.fingerprint import KEY, MapsFingerprint, compare
+from fnprune_core.decomposition.fingerprint import KEY, MapsFingerprint, compare, maps_in
 from fnprune_core.decomposition.numbering import renumbering_here
 from fnprune_core.errors import CorruptArtifactError, SettingsError, TextError
 from fnprune_core.inputs.files import decoded
@@ -250,7 +250,7 @@ def from_json(value: object, *, name: str = "The file") -> Lists:
         raise TextError(f"{name} has no `lists`.", hint="Was it edited? Export it again.")
     try:
         items = _tidied({key: [_item_of(cell) for cell in row] for key, row in rows.items()})
-        maps = MapsFingerprint.from_json(value[KEY]) if KEY in value else None
+        maps = maps_in(value)
     except (CorruptArtifactError, SettingsError) as error:
         raise TextError(f"{name}: {error.message}", hint=error.hint) from error
     fingerprint = value.get("fingerprint")

@@ -13,9 +13,7 @@ from numpy.typing import NDArray
 from fnprune_core.atlas.decoding import LogitEffect, network_weights
 from fnprune_core.atlas.naming.stored import promoted_path
 from fnprune_core.atlas.network_atlas import DEFAULT_THRESHOLD, NetworkAtlas
-from fnprune_core.decomposition.fingerprint import KEY, MapsFingerprint
-from fnprune_core.decomposition.numbering import renumbering_here
-from fnprune_core.errors import CorruptArtifactError
+from fnprune_core.decomposition.numbering import read_beside, store_beside
 from fnprune_core.models.architectures import (
     layers_of,
     output_projections,
@@ -24,12 +22,9 @@ from fnprune_core.models.architectures import (
     weight_of,
 )
 from fnprune_core.models.language_model import LanguageModel
-from fnprune_core.storage.folders import storage_errors
-from fnprune_core.storage.json_files import read_checked_json, write_checked_json
 from fnprune_core.storage.workspace import Workspace
 
 N_TOKENS = 12
-_SCHEMA_VERSION = 1
 
 Effects = tuple[tuple[LogitEffect, ...], ...]
 
@@ -107,37 +102,16 @@ def promoted_tokens(
 
 def store_promoted(workspace: Workspace, atlas: NetworkAtlas, promoted: Effects) -> None:
     """Write the promoted tokens of an atlas's networks beside it."""
-    path = promoted_path(workspace, atlas.id)
-    with storage_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_checked_json(
-            path,
-            {
-                "schema_version": _SCHEMA_VERSION,
-                KEY: atlas.maps_fingerprint.to_json(),
-                "networks": [
-                    [[each.text, round(each.effect, 4)] for each in effects] for effects in promoted
-                ],
-            },
-        )
+    rows = [[[each.text, round(each.effect, 4)] for each in effects] for effects in promoted]
+    store_beside(promoted_path(workspace, atlas.id), atlas.maps_fingerprint, {"networks": rows})
 
 
 def read_promoted(workspace: Workspace, atlas_id: str) -> Effects:
-    """Return the stored promoted tokens by network; none if there are none of these networks.
-
-    They can be computed again at any time, so a file that is damaged, of another version, or of
-    networks that have other numbers here counts as none.
-    """
-    try:
-        value = read_checked_json(promoted_path(workspace, atlas_id))
-        if value["schema_version"] != _SCHEMA_VERSION:
-            return ()
-        maps = MapsFingerprint.from_json(value[KEY])
-        networks = _effects_of(value["networks"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError, CorruptArtifactError):
-        return ()
-    moved = renumbering_here(maps, workspace, atlas_id)
-    return networks if moved is not None and moved.is_same else ()
+    """Return the stored promoted tokens by network; none without a file of these networks."""
+    path = promoted_path(workspace, atlas_id)
+    return (
+        read_beside(path, workspace, atlas_id, lambda value: _effects_of(value["networks"])) or ()
+    )
 
 
 def _effects_of(rows: Sequence[Any]) -> Effects:

@@ -7,6 +7,7 @@ import pytest
 from attention_inputs import inputs_of, outputs_of
 
 from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.decomposition import numbering
 from fnprune_core.decomposition.fingerprint import compare
 from fnprune_core.models.architectures import weight_of
 from fnprune_core.scores import network_heads as heads
@@ -59,7 +60,7 @@ def test_what_is_stored_is_read_and_other_networks_are_not(workspace, monkeypatc
     rng = np.random.default_rng(0)
     stored = heads.NetworkHeads(share=rng.random((4, 3, 4)), explained=rng.random((4, 3, 4)))
     there = [atlas.maps_fingerprint]
-    monkeypatch.setattr(heads, "renumbering_here", lambda maps, *_: compare(maps, there[0]))
+    monkeypatch.setattr(numbering, "renumbering_here", lambda maps, *_: compare(maps, there[0]))
     atlas = NetworkAtlas(dataclasses.replace(atlas.decomposition, id="an-atlas"), atlas.tokens)
     assert heads.read_heads(workspace, atlas.id) is None
     heads.store_heads(workspace, atlas, stored)

@@ -12,6 +12,7 @@ from fnprune_core.atlas.decoding import LogitEffect
 from fnprune_core.atlas.naming import promoted
 from fnprune_core.atlas.naming.stored import promoted_path
 from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.decomposition import numbering
 from fnprune_core.decomposition.fingerprint import compare
 from fnprune_core.models.language_model import LanguageModel, wrap_model
 
@@ -55,7 +56,7 @@ EFFECTS = tuple((LogitEffect(text=f" é{k}", effect=6.25 - k),) for k in range(4
 def test_what_is_stored_is_read_and_damage_counts_as_nothing_stored(workspace, monkeypatch):
     atlas = atlas_of()
     there = [atlas.maps_fingerprint]
-    monkeypatch.setattr(promoted, "renumbering_here", lambda maps, *_: compare(maps, there[0]))
+    monkeypatch.setattr(numbering, "renumbering_here", lambda maps, *_: compare(maps, there[0]))
     assert promoted.read_promoted(workspace, atlas.id) == ()
     promoted.store_promoted(workspace, atlas, EFFECTS)
     assert promoted.read_promoted(workspace, atlas.id) == EFFECTS
