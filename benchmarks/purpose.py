@@ -10,6 +10,10 @@ and sink rule, three plans are compared: FLAP on the mixture, which knows no dom
 energy without the domain's networks, which knows no labels; and FLAP on the kept domains by their
 labels. Two conditions: the dropped domain's loss rises at least 90 % as far above FLAP on the
 mixture as with labels, and no kept domain is worse than it by more than one paired standard error.
+
+The control is the same score with random directions in the place of networks, such as
+``--score network-context/permuted``: as many go as networks would, those with the largest share of
+their energy in the domain.
 """
 
 import argparse
@@ -17,6 +21,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +40,7 @@ from result_files import Measurer, ResultFiles, circumstances, note
 from weightings import WEIGHTINGS
 
 from fnprune_core.atlas import network_atlas
+from fnprune_core.atlas.chance.directions import KINDS, Directions, make_directions
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.decomposition import group_ica
 from fnprune_core.decomposition.group_ica import GroupICA
@@ -81,6 +87,20 @@ def with_labels(dropped: str) -> Score:
         return np.where(is_kept & ~recording.is_dummy, 1.0, 0.0)
 
     return weighted_flap(weights, label=f"FLAP without {dropped}, by labels")
+
+
+def with_directions(score: str, atlas: NetworkAtlas, dropped: str, n: int) -> Score:
+    """Return a score's control: random directions give the weights, and `n` of them go.
+
+    Parameters
+    ----------
+    atlas : NetworkAtlas
+        Random directions, as `Directions.of` returns them.
+    """
+    share = atlas.domain_share()[:, atlas.domain_names.index(dropped)]
+    preserved = np.argsort(share, kind="stable")[: atlas.n_networks - n]
+    weights = SCORES[score].weighting(atlas).of(preserved.tolist())
+    return weighted_flap(lambda inputs: weights, label=f"{score}, {n} random directions dropped")
 
 
 def weighted_flap(weights: Any, *, label: str, uses_networks: bool = False) -> Score:
@@ -203,6 +223,20 @@ class Experiment:
     def _cut(self, documents: list[Document], n_dummy: int = 0) -> Windows:
         return packed(self.language_model, documents, window=512, n_dummy=n_dummy)
 
+    @cached_property
+    def directions(self) -> Directions:
+        """Random directions of the same number and shape as the networks."""
+        return make_directions(self.workspace, self.decomposition_id)
+
+    def without_networks(self, score: str, compensation: str, dropped: str) -> Perplexity:
+        """Return the losses where a domain's networks go, or as many random directions."""
+        rule, _, kind = score.partition("/")
+        if kind not in KINDS:
+            return self.losses(score, compensation, dropped)
+        name, n = f"{score}-{dropped}", len(self.atlas.networks_of_domain(dropped))
+        SCORES[name] = with_directions(rule, self.directions.of(kind), dropped, n)
+        return self.losses(name, compensation)
+
     def losses(self, score: str, compensation: str, dropped: str | None = None) -> Perplexity:
         """Return the losses under a plan; `dropped` names the domain whose networks go.
 
@@ -251,7 +285,7 @@ class Experiment:
             found = outcome(
                 dropped,
                 mixture=mixture,
-                networks=self.losses(score, compensation, dropped),
+                networks=self.without_networks(score, compensation, dropped),
                 labels=self.losses(f"{LABELS}-{dropped}", compensation),
                 windows=self.windows,
             )
@@ -347,8 +381,8 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
         "--score",
         action="append",
         default=None,
-        help=f"{NETWORKS} and {CONTEXT} by default; or {NETWORKS}/ with one of: "
-        + "; ".join(WEIGHTINGS),
+        help=f"{NETWORKS} and {CONTEXT} by default; either with / and a kind of random directions "
+        f"({', '.join(KINDS)}), its control; or {NETWORKS}/ with one of: {'; '.join(WEIGHTINGS)}",
     )
     parser.add_argument("--compensations", type=names, default=["bias", "least-squares"])
     parser.add_argument("--dropped", type=names, default=["Python", "French", "Shakespeare"])

@@ -14,7 +14,7 @@ import torch
 from alternating import Contest, Goal, table
 from held_out_texts import articles, dealt, drawn, modules, spread_over, without_shared
 from large import Shape, measure
-from purpose import Outcome, outcome, with_labels
+from purpose import Outcome, outcome, with_directions, with_labels
 from purpose_weights import removed_share, weights_by_domain
 from quality import markdown, table_lines, table_of_rows
 from result_files import Measurer, ResultFiles, row_named
@@ -207,6 +207,19 @@ def test_labels_leave_out_one_domain(recording, llama) -> None:
     is_prose = recording.windows.domain_index == 0
     assert np.array_equal(weights == 1, is_prose | recording.is_dummy)
     assert weights.sum() == 4 * 32 + 4 * 2
+
+
+def test_as_many_random_directions_go_those_with_most_in_the_domain(
+    llama, recording, atlas
+) -> None:
+    inputs = RecordedInputs(language_model=llama, recording=recording)
+    share = atlas.domain_share()[:, atlas.domain_names.index("code")]
+    stay = np.argsort(share)[:4]
+    squares = np.square(atlas.time_courses.astype(np.float64))
+    expected = (squares[stay].sum(axis=0) / squares.sum(axis=0)) ** 2
+    found = with_directions("network-energy", atlas, "code", 2).token_weights(inputs)
+    usable = ~recording.is_dummy
+    np.testing.assert_allclose(found[usable], expected[usable])
 
 
 def test_weights_by_domain_tell_what_labels_would(recording, llama) -> None:

@@ -1,12 +1,25 @@
 """Statistics of networks beside those of random directions."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from toy_atlas import N_NETWORKS, atlas_of
+import tiny
+from toy_atlas import N_NETWORKS, N_TOKENS, atlas_of
 
-from fnprune_core.atlas.chance.beside import STATISTICS, Beside, beside, by_token, counts
-from fnprune_core.atlas.chance.directions import KINDS, Directions
+from fnprune_core.atlas.chance.beside import (
+    STATISTICS,
+    Beside,
+    beside,
+    by_token,
+    counts,
+    promotion,
+)
+from fnprune_core.atlas.chance.directions import KINDS, Directions, permuted_maps
+from fnprune_core.atlas.naming.promoted import N_TOKENS as N_PROMOTED
+from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import SettingsError
+from fnprune_core.models.language_model import wrap_model
 
 
 def test_a_network_stands_above_random_directions_from_their_95th_percentile_on() -> None:
@@ -49,3 +62,40 @@ def test_what_a_recording_does_not_allow_is_left_out_or_refused() -> None:
         beside(found, "domains")
     with pytest.raises(SettingsError, match="no statistic"):
         beside(found, "other")
+
+
+def test_units_that_write_some_tokens_promote_them_above_random_directions() -> None:
+    """The first half of the networks are units whose output is one feature of 12 tokens."""
+    language_model = wrap_model(tiny.tiny_model("Llama"), tiny.toy_tokenizer())
+    layout, rng = language_model.layout, np.random.default_rng(2)
+    units = layout.layer_slice(2).start + np.arange(8)
+    head = language_model.model.get_output_embeddings().weight.data
+    columns = language_model.model.model.layers[2].mlp.down_proj.weight.data
+    head[:, 0], columns[0] = 0, 0
+    head[:N_PROMOTED, 0] = 1
+    columns[:, :4] = 0
+    columns[0, :4] = 1
+    maps = np.zeros((8, layout.n_units), dtype=np.float32)
+    maps[np.arange(8), units] = 9.0
+    decomposition = replace(
+        atlas_of(courses=rng.exponential(size=(8, N_TOKENS)), maps=np.eye(8, 100)).decomposition,
+        spatial_maps=maps,
+        layout=layout,
+        alive=np.ones(layout.n_units, dtype=bool),
+        fingerprint=language_model.fingerprint,
+    )
+    atlas = NetworkAtlas(decomposition, atlas_of().tokens)
+    courses = atlas.time_courses
+    found = promotion(
+        language_model,
+        Directions(atlas=atlas, seed=0, permuted=courses, shifted=courses),
+        np.ones(layout.n_units),
+    )
+    assert {kind: each.shape for kind, each in found.control.items()} == dict.fromkeys(KINDS, (8,))
+    landed = permuted_maps(atlas).argmax(axis=1)  # on the units of no network of the first half
+    assert not np.isin(landed, units[:4]).any()
+    n = len(head)
+    assert found.networks[:4] == pytest.approx(np.sqrt((n - N_PROMOTED) / N_PROMOTED), rel=1e-4)
+    assert found.is_above()[:4].all()
+    assert not found.is_above()[4:].any()
+    assert found.control["shifted"] == pytest.approx(found.networks)  # its maps are the same
