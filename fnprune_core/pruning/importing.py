@@ -1,24 +1,22 @@
 """Plans from elsewhere, taken into a workspace with their compensation."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 import torch
-from torch.nn import Module
 
 from fnprune_core.decomposition.numbering import fingerprint_at, moved_error, renumbering_here
 from fnprune_core.errors import CorruptArtifactError, PlanError
 from fnprune_core.inputs.safetensors_header import stored_tensors
 from fnprune_core.models.architectures import (
     feeding_modules,
-    layers_of,
     output_projections,
     weight_of,
 )
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.silencing import Refit, without_refit
-from fnprune_core.plans.files import REFITS_FILE, cut_key, read_refits, store_plan
+from fnprune_core.plans.files import REFITS_FILE, cut_key, named_tensors, read_refits, store_plan
 from fnprune_core.plans.plan import PruningPlan
 from fnprune_core.pruning.compensation import compensation_named
 from fnprune_core.pruning.planner import recomputed_refits
@@ -70,9 +68,9 @@ def import_plan(
     plan = _with_numbers_here(workspace, plan, networks)
     refits_path = (path if path.is_dir() else path.parent) / REFITS_FILE
     if refits_path.is_file():
-        _check_names(language_model, plan, refits_path)
+        _check_file(language_model, plan, refits_path)
         refits = read_refits(refits_path, plan.layout.n_layers, removed_groups=plan.removed_groups)
-        _check_refits(language_model, plan, refits)
+        _check_finite(refits)
     elif not compensation_named(plan.settings.compensation).needs_moments:
         refits = without_refit(plan.layout.n_layers, plan.removed_groups)
     elif workspace.has("recordings", plan.recording_id):
@@ -117,95 +115,77 @@ def _check_groups(language_model: LanguageModel, plan: PruningPlan) -> None:
         )
 
 
-def _check_names(language_model: LanguageModel, plan: PruningPlan, path: Path) -> None:
-    """Refuse refits that are damaged, too large, or under names that would be passed over."""
+def _check_file(language_model: LanguageModel, plan: PruningPlan, path: Path) -> None:
+    """Refuse refits that are damaged, or not of the names and shapes that the plan needs.
+
+    The file's header says all of this, so no tensor of a stranger's file is read before.
+    """
     try:
         stored = stored_tensors(path)
     except (OSError, ValueError) as error:
         raise CorruptArtifactError(f"{path} is damaged: {error}.", hint=_COMPUTE) from error
+    expected = _expected_shapes(language_model, plan)
+    for name, tensor in stored.items():
+        place, _, what = name.partition(".")
+        if name not in expected:
+            reason = f"{path} holds {name[:80]!r}, which is nothing of this plan."
+        elif tensor.dtype not in _REFIT_DTYPES:
+            reason = (
+                f"{path} holds {name!r} in {tensor.dtype}, numbers with a fraction were expected."
+            )
+        elif tensor.shape != expected[name]:
+            reason = (
+                f"In layer {place} the refitted {what} are of shape {tensor.shape}, the plan needs "
+                f"{expected[name]}."
+            )
+        else:
+            continue
+        raise PlanError(reason, hint=_COMPUTE)
+    needs_refits = compensation_named(plan.settings.compensation).needs_moments
     n_feeding = len(language_model.architecture.feeding)
-    names = ["columns", "bias", *(f"feeding.{i}" for i in range(n_feeding))]
-    if plan.removed_groups:
-        names += ["attention.columns", "attention.bias"]
-    n_layers = plan.layout.n_layers
-    known = {f"{layer}.{name}" for layer in range(n_layers) for name in names}
-    unknown = sorted(stored.keys() - known)
-    if unknown:
-        raise PlanError(
-            f"{path} holds {unknown[0][:80]!r}, which is nothing of this plan.", hint=_COMPUTE
-        )
-    wrong = [name for name, tensor in stored.items() if tensor.dtype not in _REFIT_DTYPES]
-    if wrong:
-        raise PlanError(
-            f"{path} holds {wrong[0]!r} in {stored[wrong[0]].dtype}, numbers with a fraction were "
-            "expected.",
-            hint=_COMPUTE,
-        )
-    largest = max((weight_of(m).numel() for m in _all_modules(language_model)), default=0)
-    large = [name for name, tensor in stored.items() if tensor.n_values > largest]
-    if large:
-        raise PlanError(
-            f"{path} holds {large[0]!r} of shape {stored[large[0]].shape}, larger than any matrix "
-            "of the model.",
-            hint=_COMPUTE,
-        )
-    if compensation_named(plan.settings.compensation).needs_moments:
-        for layer, removed in enumerate(plan.removed):
-            if len(removed) and not {f"{layer}.columns", f"{layer}.bias"} & stored.keys():
-                raise PlanError(
-                    f"{path} has nothing for layer {layer}, where {len(removed)} units go.",
-                    hint=_COMPUTE,
-                )
-
-
-def _all_modules(language_model: LanguageModel) -> Iterator[Module]:
-    model, architecture = language_model.model, language_model.architecture
-    for layer, module in enumerate(output_projections(model, architecture)):
-        yield from (module, *feeding_modules(model, architecture, layer))
-        yield layers_of(model, architecture)[layer].get_submodule(architecture.attention.output)
-
-
-def _check_refits(
-    language_model: LanguageModel, plan: PruningPlan, refits: Sequence[Refit]
-) -> None:
-    projections = output_projections(language_model.model, language_model.architecture)
-    for layer, (module, width, refit) in enumerate(
-        zip(projections, plan.kept_widths, refits, strict=True)
-    ):
-        hidden = weight_of(module).shape[0]
-        expected_tensors = [
-            ("columns", refit.columns, (hidden, width)),
-            ("bias", refit.bias, (hidden,)),
-        ]
-        feeding = feeding_modules(language_model.model, language_model.architecture, layer)
-        if refit.feeding and len(refit.feeding) != len(feeding):
+    for layer, removed in enumerate(plan.removed):
+        if needs_refits and len(removed) and not {f"{layer}.columns", f"{layer}.bias"} & {*stored}:
             raise PlanError(
-                f"Layer {layer} has {len(feeding)} modules that feed its units, the refits have "
-                f"rows for {len(refit.feeding)}.",
+                f"{path} has nothing for layer {layer}, where {len(removed)} units go.",
                 hint=_COMPUTE,
             )
-        n_rows = language_model.architecture.n_fused * width
-        expected_tensors += [
-            ("rows of feeding modules", rows, (n_rows, weight_of(feeding_module).shape[1]))
-            for rows, feeding_module in zip(refit.feeding, feeding, strict=False)
-        ]
-        if refit.attention is not None:
+        n_rows = sum(f"{layer}.feeding.{i}" in stored for i in range(n_feeding))
+        if n_rows not in (0, n_feeding):
+            raise PlanError(
+                f"Layer {layer} has {n_feeding} modules that feed its units, the refits have "
+                f"rows for {n_rows}.",
+                hint=_COMPUTE,
+            )
+
+
+def _expected_shapes(
+    language_model: LanguageModel, plan: PruningPlan
+) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each tensor that the refits of a plan may hold."""
+    model, architecture = language_model.model, language_model.architecture
+    shapes: dict[str, tuple[int, ...]] = {}
+    for layer, (module, width) in enumerate(
+        zip(output_projections(model, architecture), plan.kept_widths, strict=True)
+    ):
+        hidden = weight_of(module).shape[0]
+        shapes |= {f"{layer}.columns": (hidden, width), f"{layer}.bias": (hidden,)}
+        for i, feeding in enumerate(feeding_modules(model, architecture, layer)):
+            n_rows = architecture.n_fused * width
+            shapes[f"{layer}.feeding.{i}"] = (n_rows, weight_of(feeding).shape[1])
+        if plan.removed_groups:
             size = language_model.attention.group_size * plan.kept_group_counts[layer]
-            expected_tensors += [
-                ("columns of attention", refit.attention.columns, (hidden, size)),
-                ("bias of attention", refit.attention.bias, (hidden,)),
-            ]
-        for name, tensor, expected in expected_tensors:
-            if tensor is not None and not bool(torch.isfinite(tensor).all()):
-                raise PlanError(
-                    f"In layer {layer} the refitted {name} hold what is no number.", hint=_COMPUTE
-                )
-            if tensor is not None and tuple(tensor.shape) != expected:
-                raise PlanError(
-                    f"In layer {layer} the refitted {name} are of shape {tuple(tensor.shape)}, "
-                    f"the plan needs {expected}.",
-                    hint=_COMPUTE,
-                )
+            shapes[f"{layer}.attention.columns"] = (hidden, size)
+            shapes[f"{layer}.attention.bias"] = (hidden,)
+    return shapes
+
+
+def _check_finite(refits: Sequence[Refit]) -> None:
+    for name, tensor in named_tensors(refits):
+        if not bool(torch.isfinite(tensor).all()):
+            layer, _, what = name.partition(".")
+            raise PlanError(
+                f"In layer {layer} the refitted {what} hold what is no number.", hint=_COMPUTE
+            )
 
 
 def _numbers(widths: Sequence[int]) -> str:

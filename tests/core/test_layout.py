@@ -19,6 +19,8 @@ COVERED_ELSEWHERE: dict[str, str] = {
     "and core/commands/test_sweep.py, wrong ones in core/test_cli.py.",
     "commands/workspace.py": "Each of its commands is called in core/test_cli.py, on what "
     "core/storage/test_workspace.py tests.",
+    "decomposition/numbering.py": "What refers to networks by their numbers, kind by kind: "
+    "core/test_moved_networks.py.",
     "inputs/nifti_volumes.py": "What images are read by: "
     "core/atlas/images/test_volumes.py, and how much memory that takes in "
     "core/inputs/test_memory.py.",
