@@ -3,9 +3,11 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,3 +163,19 @@ class _Never(CancelToken):
 
 
 NEVER = _Never()
+
+
+def steps(
+    items: Iterable[Item],
+    *,
+    stage: str,
+    unit: str,
+    total: int,
+    progress: Progress = ignore,
+    cancel: CancelToken = NEVER,
+) -> Iterator[Item]:
+    """Yield the items of long work: each after a check of `cancel`, each reported when done."""
+    for done, item in enumerate(items, start=1):
+        cancel.raise_if_cancelled()
+        yield item
+        progress(ProgressEvent(stage=stage, done=done, total=total, unit=unit))

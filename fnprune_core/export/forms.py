@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fnprune_core.errors import SettingsError
+from fnprune_core.inputs.tables import row_named
 from fnprune_core.pruning.slicing import mask, slice_per_layer, slice_uniformly
 
 if TYPE_CHECKING:
@@ -66,6 +66,4 @@ FORMS: dict[str, ExportForm] = {
 
 def form_named(name: str) -> ExportForm:
     """Return the form with this name; the error lists those there are."""
-    if name not in FORMS:
-        raise SettingsError(f"There is no export form {name!r}.", hint=f"Use {', '.join(FORMS)}.")
-    return FORMS[name]
+    return row_named(FORMS, name, "export form")

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Regex, pre_tokenizers
 
-from fnprune_core.errors import PlanError, SettingsError
+from fnprune_core.errors import PlanError
+from fnprune_core.inputs.tables import row_named
 from fnprune_core.models.language_model import LanguageModel
 
 if TYPE_CHECKING:
@@ -102,12 +103,8 @@ WEIGHT_TYPES: dict[str, WeightType] = {
 
 def weight_type(name: str) -> WeightType:
     """Return the weight type with this name; the error lists those there are."""
-    if name not in WEIGHT_TYPES:
-        raise SettingsError(
-            f"There is no weight type {name!r} for GGUF here.",
-            hint=f"Use {', '.join(WEIGHT_TYPES)}; llama-quantize makes all others from F16.",
-        )
-    return WEIGHT_TYPES[name]
+    also = "; llama-quantize makes all others from F16"
+    return row_named(WEIGHT_TYPES, name, "weight type", also=also)
 
 
 def gguf_name(weights: str) -> str:

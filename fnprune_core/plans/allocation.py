@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fnprune_core.errors import PlanError, RatioError, SettingsError
+from fnprune_core.inputs.tables import row_named
 from fnprune_core.models.layout import UnitLayout
 
 
@@ -312,11 +313,7 @@ ALLOCATIONS: dict[str, Allocation] = {
 
 def allocation_named(name: str) -> Allocation:
     """Return the allocation with this name; the error lists those there are."""
-    if name not in ALLOCATIONS:
-        raise SettingsError(
-            f"There is no allocation {name!r}.", hint=f"Use one of {', '.join(ALLOCATIONS)}."
-        )
-    return ALLOCATIONS[name]
+    return row_named(ALLOCATIONS, name, "allocation")
 
 
 def allocate(name: str, budget: Budget) -> NDArray[np.int64]:

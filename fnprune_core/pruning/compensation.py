@@ -10,11 +10,12 @@ from scipy import linalg
 from torch import Tensor
 
 from fnprune_core.errors import SettingsError
+from fnprune_core.inputs.tables import row_named
 from fnprune_core.models.architectures import output_projections, weight_of
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.silencing import Refit
 from fnprune_core.plans.plan import PlanSettings
-from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
+from fnprune_core.progress import NEVER, CancelToken, Progress, ignore, steps
 from fnprune_core.recording.recording import Recording
 from fnprune_core.scores.brain_surgeon import DAMPING, damped
 
@@ -228,11 +229,7 @@ COMPENSATIONS: dict[str, Compensation] = {
 
 def compensation_named(name: str) -> Compensation:
     """Return the compensation with this name; the error lists those there are."""
-    if name not in COMPENSATIONS:
-        raise SettingsError(
-            f"There is no compensation {name!r}.", hint=f"Use one of {', '.join(COMPENSATIONS)}."
-        )
-    return COMPENSATIONS[name]
+    return row_named(COMPENSATIONS, name, "compensation")
 
 
 def uses_bias(name: str, *, intercept: bool) -> bool:
@@ -283,8 +280,11 @@ def compensate(
         if wants_mean
         else np.zeros(recording.layout.n_units)
     )
-    for layer, module in enumerate(projections):
-        cancel.raise_if_cancelled()
+    layers = steps(
+        enumerate(projections), stage="compensation", unit="layers", total=len(projections),
+        progress=progress, cancel=cancel,
+    )  # fmt: skip
+    for layer, module in layers:
         needs_gram = any(
             compensation.needs_gram and len(cut.removed[layer])
             for cut, compensation in zip(cuts, compensations, strict=True)
@@ -301,11 +301,6 @@ def compensate(
                 if len(removed)
                 else Refit()
             )
-        progress(
-            ProgressEvent(
-                stage="compensation", done=layer + 1, total=len(projections), unit="layers"
-            )
-        )
     return results
 
 

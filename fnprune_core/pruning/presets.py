@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fnprune_core.errors import RatioError, SettingsError
+from fnprune_core.inputs.tables import row_named
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.plans.allocation import free_layers
 
@@ -96,8 +97,4 @@ PRESETS: dict[str, type[SeedPaper]] = {"seed-paper": SeedPaper}
 
 def preset_named(name: str) -> type[SeedPaper]:
     """Return the preset with this name; the error lists those there are."""
-    if name not in PRESETS:
-        raise SettingsError(
-            f"There is no preset {name!r}.", hint=f"Use one of {', '.join(PRESETS)}."
-        )
-    return PRESETS[name]
+    return row_named(PRESETS, name, "preset")

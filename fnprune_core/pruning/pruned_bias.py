@@ -11,7 +11,7 @@ from fnprune_core.models.architectures import output_projections, weight_of
 from fnprune_core.models.hooks import edit_projections
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.silencing import Refit
-from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
+from fnprune_core.progress import NEVER, CancelToken, Progress, ignore, steps
 from fnprune_core.texts.windows import Windows, stacked_ids
 
 
@@ -43,8 +43,10 @@ def pruned_bias(
         x[..., gone] = 0
         return x
 
-    for window in range(windows.n_windows):
-        cancel.raise_if_cancelled()
+    for window in steps(
+        range(windows.n_windows), stage="bias", unit="sessions", total=windows.n_windows,
+        progress=progress, cancel=cancel,
+    ):  # fmt: skip
         ids = stacked_ids(windows, range(window, window + 1)).to(language_model.device)
         with (
             language_model.lock,
@@ -52,9 +54,6 @@ def pruned_bias(
             edit_projections(projections, edit_input=silence),
         ):
             language_model.model(ids, use_cache=False, logits_to_keep=1)
-        progress(
-            ProgressEvent(stage="bias", done=window + 1, total=windows.n_windows, unit="sessions")
-        )
     refits = []
     for module, layer_units, mean in zip(projections, units, means, strict=True):
         if not len(layer_units):

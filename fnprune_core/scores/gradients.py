@@ -18,7 +18,7 @@ from fnprune_core.models.architectures import (
 )
 from fnprune_core.models.hooks import edit_projections
 from fnprune_core.models.language_model import LanguageModel
-from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
+from fnprune_core.progress import NEVER, CancelToken, Progress, ignore, steps
 from fnprune_core.texts.windows import Windows
 
 
@@ -140,15 +140,12 @@ def _windows_with_loss(
     lengths = np.diff(windows.starts)
     if not (lengths > 1).any():
         raise SettingsError("No window has two tokens.", hint="Record longer windows.")
-    for index in range(windows.n_windows):
-        cancel.raise_if_cancelled()
+    for index in steps(
+        range(windows.n_windows), stage="gradients", unit="sessions", total=windows.n_windows,
+        progress=progress, cancel=cancel,
+    ):  # fmt: skip
         if lengths[index] > 1:
             yield index, windows.window_ids(index)
-        progress(
-            ProgressEvent(
-                stage="gradients", done=index + 1, total=windows.n_windows, unit="sessions"
-            )
-        )
 
 
 def _check_finite(is_finite: bool, session: int) -> None:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import SettingsError
-from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
+from fnprune_core.progress import NEVER, CancelToken, Progress, ignore, steps
 from fnprune_core.recording.recording import Recording
 from fnprune_core.storage.checksums import damage_told
 
@@ -235,8 +235,10 @@ def summarise(
     first = torch.zeros(n_groups + 1, recording.layout.n_units, dtype=torch.float32)
     second = torch.zeros_like(first)
     exact = torch.zeros(2, len(weights), recording.layout.n_units, dtype=torch.float64)
-    for session in range(recording.n_sessions):
-        cancel.raise_if_cancelled()
+    for session in steps(
+        range(recording.n_sessions), stage="preparing the preview", unit="sessions",
+        total=recording.n_sessions, progress=progress, cancel=cancel,
+    ):  # fmt: skip
         tokens = recording.session_slice(session)
         index = torch.from_numpy(group[tokens].astype(np.int64))
         weight = torch.from_numpy(weights[:, tokens].astype(np.float32))
@@ -246,14 +248,6 @@ def summarise(
         squares = deviations.square_()
         second.index_add_(0, index, squares)
         exact[1] += (weight @ squares).double()
-        progress(
-            ProgressEvent(
-                stage="preparing the preview",
-                done=session + 1,
-                total=recording.n_sessions,
-                unit="sessions",
-            )
-        )
     total = torch.from_numpy(weights.sum(axis=1))[:, None]
     variance = exact[1] / total - (exact[0] / total).square()
     groups = TokenGroups(

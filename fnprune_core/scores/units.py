@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fnprune_core.errors import SettingsError
+from fnprune_core.inputs.tables import row_named
 from fnprune_core.models.architectures import output_projections, weight_of
-from fnprune_core.progress import ProgressEvent
+from fnprune_core.progress import steps
 from fnprune_core.scores.brain_surgeon import removal_errors
 from fnprune_core.scores.gradients import weight_sensitivity
 from fnprune_core.scores.heads import (
@@ -104,17 +104,14 @@ def brain_surgeon(inputs: ScoreInputs, weights: NDArray[np.float64]) -> Scores:
     model = recorded.language_model
     projections = output_projections(model.model, model.architecture)
     errors = []
-    for layer, projection in enumerate(projections):
-        recorded.cancel.raise_if_cancelled()
+    for layer, projection in steps(
+        enumerate(projections), stage="brain surgeon", unit="layers", total=len(projections),
+        progress=recorded.progress, cancel=recorded.cancel,
+    ):  # fmt: skip
         gram, _ = recorded.recording.weighted_gram(layer, weights)
         with torch.no_grad():
             weight = weight_of(projection).cpu().double().numpy()
         errors.append(removal_errors(weight, gram))
-        recorded.progress(
-            ProgressEvent(
-                stage="brain surgeon", done=layer + 1, total=len(projections), unit="layers"
-            )
-        )
     return np.concatenate(errors)
 
 
@@ -319,9 +316,7 @@ SCORES: dict[str, Score] = {
 
 def score_named(name: str) -> Score:
     """Return the score with this name; the error lists those there are."""
-    if name not in SCORES:
-        raise SettingsError(f"There is no score {name!r}.", hint=f"Use one of {', '.join(SCORES)}.")
-    return SCORES[name]
+    return row_named(SCORES, name, "score")
 
 
 def with_published(name: str) -> list[str]:
