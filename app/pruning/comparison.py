@@ -12,12 +12,12 @@ from app.pruning.comparison_rows import QUANTITIES, Choices, comparison_table, m
 from app.pruning.figures import comparison_chart
 from app.pruning.prune_tasks import PLAN, Comparison, Partial, Planned, prune
 from app.shell import recipes, resources, view_state, wording
-from app.shell.jobs import Job
+from app.shell.jobs import Job, describe_error
 from app.shell.visit import visit_id
 from app.widgets import frame, job_progress
 from app.widgets.picture import draw_picture
-from fnprune_core.evaluation import compare, verdict
 from fnprune_core.evaluation import rivals as stored_rivals
+from fnprune_core.evaluation import verdict
 from fnprune_core.evaluation.alike import Alike, alike
 from fnprune_core.evaluation.intervals import MIN_DOCUMENTS
 from fnprune_core.evaluation.results import DENSE, Perplexity
@@ -57,6 +57,12 @@ def stored_results(plan_id: str) -> dict[str, Perplexity]:
     return {label: resources.evaluation(id) for label, id in ids.items()}
 
 
+def tell_unreadable(plan_id: str) -> None:
+    """Draw why measurements of a plan are not among its results."""
+    for error in stored_rivals.unreadable_evaluations(resources.workspace(), plan_id):
+        frame.error(describe_error(error))
+
+
 def results_of_plan(plan_id: str) -> Mapping[str, Perplexity]:
     """Return the results of a plan beside its rivals: of this visit's job, else those stored."""
     job = job_of(plan_id)
@@ -91,7 +97,7 @@ def evaluation_ids(job: Job | None, plan_id: str) -> Mapping[str, str]:
     """Return the evaluations to be printed on a plan's model card, by label."""
     if job is not None and isinstance(job.result, Comparison):
         return job.result.evaluation_ids
-    return compare.evaluations_of(resources.workspace(), plan_id)
+    return stored_rivals.evaluations_of(resources.workspace(), plan_id)
 
 
 def draw(

@@ -22,7 +22,6 @@ from fnprune_core.reliability.assess import trust_table
 from fnprune_core.report.experiments import (
     lesion_name,
     responding,
-    run_localizers,
     studies,
 )
 from fnprune_core.report.material import Material
@@ -253,7 +252,7 @@ def localizers(easel: Easel, _: int) -> Figure | None:
     m = easel.m
     groups = {
         result.localizer.title: frame
-        for result in run_localizers(m)
+        for result in m.localizers[0]
         if len(frame := responding(m, result))
     }
     if not groups:

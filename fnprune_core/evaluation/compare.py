@@ -11,14 +11,14 @@ import numpy as np
 
 from fnprune_core.errors import CorruptArtifactError, NonFiniteError, OverlapError
 from fnprune_core.evaluation.perplexity import perplexity_stream, protocol_of
-from fnprune_core.evaluation.results import RESULT_FILE, Perplexity, is_elsewhere
+from fnprune_core.evaluation.results import RESULT_FILE, Perplexity
 from fnprune_core.machine import memory
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.silencing import silenced
 from fnprune_core.plans.files import StoredPlan, stored_plan
 from fnprune_core.progress import NEVER, CancelToken
 from fnprune_core.recording.recording import Recording, open_recording
-from fnprune_core.storage.folders import storage_errors
+from fnprune_core.storage.folders import delete_folder, storage_errors
 from fnprune_core.storage.json_files import write_checked_json
 from fnprune_core.storage.manifests import artifact_id
 from fnprune_core.storage.workspace import Workspace
@@ -218,11 +218,18 @@ def _start_run(
 def _finished_result(
     workspace: Workspace, evaluation_id: str, windows: Windows
 ) -> Perplexity | None:
-    """Return a finished result or None; one stored without documents and domains is renewed."""
+    """Return a finished result or None; one stored without documents and domains is renewed.
+
+    One that cannot be read is deleted: it is measured again in its place.
+    """
     if not workspace.has("evaluations", evaluation_id):
         return None
     folder = workspace.folder("evaluations", evaluation_id)
-    result = Perplexity.load(folder)
+    try:
+        result = Perplexity.load(folder)
+    except CorruptArtifactError:
+        delete_folder(folder)
+        return None
     if not result.domain_names and len(result.window_nll) == windows.n_windows:
         result = result.described_by(windows)
         with storage_errors(folder):
@@ -344,40 +351,3 @@ def evaluate(
     if failure:
         raise NonFiniteError(failure, hint="Evaluate in float32 or bfloat16 (--dtype).")
     return id
-
-
-def evaluations_of(
-    workspace: Workspace, plan_id: str, *, elsewhere: bool = False
-) -> dict[str, str]:
-    """Return the evaluations of a plan and of the dense model on the same texts, by label.
-
-    Parameters
-    ----------
-    elsewhere : bool
-        Those on the text that no choice saw, in place of all others.
-    """
-    return evaluations_of_cut(
-        workspace, stored_plan(workspace, plan_id).cut_key, elsewhere=elsewhere
-    )
-
-
-def evaluations_of_cut(
-    workspace: Workspace, cut_key: str, *, elsewhere: bool = False
-) -> dict[str, str]:
-    """Return the evaluations of a cut and of the dense model on the same texts, by label."""
-    ids: dict[str, str] = {}
-    entries = [
-        entry
-        for entry in workspace.entries("evaluations")
-        if not entry.manifest.get("failure") and is_elsewhere(entry.manifest) == elsewhere
-    ]
-    cut_entries = [entry for entry in entries if entry.manifest["inputs"]["cut_key"] == cut_key]
-    for entry in cut_entries:
-        inputs = {k: v for k, v in entry.manifest["inputs"].items() if k != "cut_key"}
-        dtype = inputs["dtype"].removeprefix("torch.")
-        protocol = f"text {inputs['text_sha256'][:8]}, {dtype} on {inputs['device']}"
-        ids[f"pruned, {protocol}"] = entry.id
-        for other in entries:
-            if other.manifest["inputs"] == {**inputs, "cut_key": "dense"}:
-                ids[f"dense, {protocol}"] = other.id
-    return ids

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from fnprune_core.assets import asset
 from fnprune_core.errors import FnpruneError, NonFiniteError, OverlapError
-from fnprune_core.evaluation import compare
+from fnprune_core.evaluation import compare, rivals
 from fnprune_core.evaluation.results import (
     DENSE,
     ELSEWHERE,
@@ -112,7 +112,7 @@ def n_tokens_left(workspace: Workspace, language_model: LanguageModel, plan_id: 
 
 def stored(workspace: Workspace, plan_id: str) -> Elsewhere | None:
     """Return what was measured of a plan; None where it was not."""
-    ids = compare.evaluations_of(workspace, plan_id, elsewhere=True)
+    ids = rivals.evaluations_of(workspace, plan_id, elsewhere=True)
     by_model = {label.partition(",")[0]: id for label, id in reversed(ids.items())}
     return _of(workspace, by_model.get("pruned"), by_model.get(DENSE))
 

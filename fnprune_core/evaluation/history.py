@@ -14,6 +14,7 @@ from fnprune_core.plans.decision_log import delete_notes, read_notes
 from fnprune_core.plans.files import open_plan
 from fnprune_core.plans.plan import PlanSettings, PruningPlan
 from fnprune_core.scores.units import SCORES
+from fnprune_core.storage.checksums import readable
 from fnprune_core.storage.workspace import Entry, Workspace
 
 #: What may differ between two plans, and how people call it; settings go by their own names.
@@ -79,10 +80,17 @@ class PlanRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """The plans of a model, newest first, and its dense perplexity by text."""
+    """The plans of a model, newest first, and its dense perplexity by text.
+
+    Parameters
+    ----------
+    unreadable : tuple of FnpruneError
+        Why other plans and evaluations cannot be read.
+    """
 
     plans: tuple[PlanRecord, ...]
     dense: Mapping[str, Measurement]
+    unreadable: tuple[FnpruneError, ...] = ()
 
     def texts(self) -> list[str]:
         """Return the texts on which plans were measured, those of most plans first."""
@@ -94,32 +102,40 @@ class History:
 
 
 def history(workspace: Workspace, *, fingerprint: str = "") -> History:
-    """Return the plans of a model, or of all models; unreadable plans are left out."""
+    """Return the plans of a model, or of all models; what cannot be read is left out."""
     measured: dict[tuple[str, str], list[Measurement]] = {}
-    for entry in workspace.entries("evaluations"):
-        inputs = entry.manifest["inputs"]
-        key = (inputs["fingerprint"], inputs["cut_key"])
-        if not entry.manifest.get("failure") and not is_elsewhere(entry.manifest):
-            measured.setdefault(key, []).append(_measurement(entry))
-    plans = tuple(
-        record
-        for entry in workspace.entries("plans")
-        if (record := _record(workspace, entry, measured)) is not None
-        and fingerprint in ("", record.fingerprint)
+    entries = {
+        entry.id: entry
+        for entry in workspace.entries("evaluations")
+        if not entry.manifest.get("failure")
+        and not is_elsewhere(entry.manifest)
+        and fingerprint in ("", entry.manifest["inputs"]["fingerprint"])
+    }
+    measurements, unreadable = readable(entries, lambda id: _measurement(entries[id]))
+    for id, measurement in measurements.items():
+        inputs = entries[id].manifest["inputs"]
+        measured.setdefault((inputs["fingerprint"], inputs["cut_key"]), []).append(measurement)
+    plan_entries = {entry.id: entry for entry in workspace.entries("plans")}
+    records, unreadable_plans = readable(
+        plan_entries, lambda id: _record(workspace, plan_entries[id], measured)
     )
     dense = {
         measurement.text: measurement
-        for (model, cut_key), measurements in measured.items()
-        if cut_key == DENSE and fingerprint in ("", model)
-        for measurement in reversed(measurements)
+        for (_, cut_key), of_model in measured.items()
+        if cut_key == DENSE
+        for measurement in reversed(of_model)
     }
-    return History(plans=plans, dense=dense)
+    return History(
+        plans=tuple(r for r in records.values() if fingerprint in ("", r.fingerprint)),
+        dense=dense,
+        unreadable=(*unreadable, *unreadable_plans),
+    )
 
 
 def _measurement(entry: Entry) -> Measurement:
-    facts, inputs = entry.manifest, entry.manifest["inputs"]
+    facts, inputs, result = entry.manifest, entry.manifest["inputs"], Perplexity.load(entry.path)
     if "n_effective" not in facts:  # an older result: its error is by another rule
-        facts = {**facts, **_errors_over_documents(entry)}
+        facts = {**facts, "standard_error": result.standard_error, "n_documents": result.sample.n}
     key_values = (inputs["fingerprint"], inputs["text_sha256"], inputs["window"])
     dtype = str(inputs["dtype"]).removeprefix("torch.")
     error = facts["standard_error"]
@@ -134,22 +150,10 @@ def _measurement(entry: Entry) -> Measurement:
     )
 
 
-def _errors_over_documents(entry: Entry) -> dict[str, Any]:
-    """Return what a manifest says of errors today, computed from the losses."""
-    try:
-        result = Perplexity.load(entry.path)
-    except FnpruneError:  # its page tells that it is damaged
-        return {"standard_error": None, "n_documents": 0}
-    return {"standard_error": result.standard_error, "n_documents": result.sample.n}
-
-
 def _record(
     workspace: Workspace, entry: Entry, measured: Mapping[tuple[str, str], list[Measurement]]
-) -> PlanRecord | None:
-    try:
-        plan = open_plan(workspace, entry.id)
-    except FnpruneError:
-        return None
+) -> PlanRecord:
+    plan = open_plan(workspace, entry.id)
     try:
         name = read_notes(workspace, entry.id).name
     except FnpruneError:  # the plan is whole; its page tells that its notes are not

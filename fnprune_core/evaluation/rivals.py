@@ -1,13 +1,16 @@
 """Plans that can be compared with one another, and their evaluations on one text."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
-from fnprune_core.evaluation.compare import evaluations_of
-from fnprune_core.evaluation.results import DENSE
+from fnprune_core.errors import FnpruneError
+from fnprune_core.evaluation.results import DENSE, is_elsewhere, open_evaluation
+from fnprune_core.plans.files import stored_plan
 from fnprune_core.scores.units import SCORES, plan_label
+from fnprune_core.storage.checksums import readable
 from fnprune_core.storage.manifests import read_manifest
-from fnprune_core.storage.workspace import Workspace
+from fnprune_core.storage.workspace import Entry, Workspace
 
 
 def comparable_plans(workspace: Workspace, plan_id: str) -> dict[str, str]:
@@ -76,6 +79,68 @@ def measured_together(workspace: Workspace, plan_id: str, *, label: str) -> dict
             if "" in rival_ids:
                 ids.setdefault(rival, rival_ids[""])
     return ids
+
+
+def evaluations_of(
+    workspace: Workspace, plan_id: str, *, elsewhere: bool = False
+) -> dict[str, str]:
+    """Return the evaluations of a plan and of the dense model on the same texts, by label.
+
+    Those that cannot be read are left out; `unreadable_evaluations` says why.
+
+    Parameters
+    ----------
+    elsewhere : bool
+        Those on the text that no choice saw, in place of all others.
+    """
+    cut_key = stored_plan(workspace, plan_id).cut_key
+    entries, _ = _related(workspace, cut_key, elsewhere=elsewhere)
+    ids: dict[str, str] = {}
+    for entry in entries:
+        if entry.manifest["inputs"]["cut_key"] == cut_key:
+            dense_inputs = _dense_inputs(entry)
+            dtype = dense_inputs["dtype"].removeprefix("torch.")
+            text = dense_inputs["text_sha256"][:8]
+            protocol = f"text {text}, {dtype} on {dense_inputs['device']}"
+            ids[f"pruned, {protocol}"] = entry.id
+            for other in entries:
+                if other.manifest["inputs"] == dense_inputs:
+                    ids[f"{DENSE}, {protocol}"] = other.id
+    return ids
+
+
+def unreadable_evaluations(workspace: Workspace, plan_id: str) -> list[FnpruneError]:
+    """Return why evaluations of a plan, or of the dense model on its texts, cannot be read."""
+    cut_key = stored_plan(workspace, plan_id).cut_key
+    sides = (_related(workspace, cut_key, elsewhere=elsewhere) for elsewhere in (False, True))
+    return [error for _, errors in sides for error in errors]
+
+
+def _related(
+    workspace: Workspace, cut_key: str, *, elsewhere: bool
+) -> tuple[list[Entry], list[FnpruneError]]:
+    """Return the evaluations of a cut and of the dense model on the same texts, newest first.
+
+    And why others cannot be read.
+    """
+    entries = [
+        entry
+        for entry in workspace.entries("evaluations")
+        if not entry.manifest.get("failure") and is_elsewhere(entry.manifest) == elsewhere
+    ]
+    own = [entry for entry in entries if entry.manifest["inputs"]["cut_key"] == cut_key]
+    dense_inputs = [_dense_inputs(entry) for entry in own]
+    related = {
+        entry.id: entry
+        for entry in entries
+        if entry in own or entry.manifest["inputs"] in dense_inputs
+    }
+    results, errors = readable(related, partial(open_evaluation, workspace))
+    return [related[id] for id in results], errors
+
+
+def _dense_inputs(entry: Entry) -> dict[str, Any]:
+    return {**entry.manifest["inputs"], "cut_key": DENSE}
 
 
 def _evaluations_on(workspace: Workspace, plan_id: str, *, text: str) -> dict[str, str]:

@@ -1,14 +1,15 @@
 """Export of a plan of the workspace, with all that was measured of it."""
 
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 import torch
 
 from fnprune_core.evaluation import elsewhere
-from fnprune_core.evaluation.compare import evaluations_of_cut
 from fnprune_core.evaluation.expectation import expected_of
 from fnprune_core.evaluation.results import open_evaluation
+from fnprune_core.evaluation.rivals import evaluations_of, unreadable_evaluations
 from fnprune_core.evaluation.verdict import verdict_of
 from fnprune_core.export.export import bytes_of, export_model, is_free
 from fnprune_core.export.forms import form_named
@@ -23,6 +24,7 @@ from fnprune_core.plans.plan import PruningPlan
 from fnprune_core.progress import Progress, ignore
 from fnprune_core.pruning.compensation import uses_bias
 from fnprune_core.scores.units import shown_label
+from fnprune_core.storage.checksums import readable, reasons
 from fnprune_core.storage.workspace import Workspace
 
 _THIS = "this plan"
@@ -132,7 +134,7 @@ def smaller_form(language_model: LanguageModel | None, plan: PruningPlan) -> str
 
 def _card_facts(workspace: Workspace, stored: StoredPlan, weights: str) -> CardFacts:
     figures = []
-    for label, id in evaluations_of_cut(workspace, stored.cut_key).items():
+    for label, id in evaluations_of(workspace, stored.id).items():
         result = open_evaluation(workspace, id)
         figures.append(
             MeasuredPerplexity(
@@ -143,14 +145,19 @@ def _card_facts(workspace: Workspace, stored: StoredPlan, weights: str) -> CardF
                 protocol=asdict(result.protocol),
             )
         )
-    newest = next(iter(speeds_of_cut(workspace, stored.cut_key)), None)
-    speed = None if newest is None else open_speed(workspace, newest)
-    decisions = decisions_of(workspace, stored.id)
+    speeds, unreadable_speeds = readable(
+        speeds_of_cut(workspace, stored.cut_key), partial(open_speed, workspace)
+    )
+    speed = next(iter(speeds.values()), None)
+    logs, unreadable_logs = readable([stored.id], partial(decisions_of, workspace))
+    decisions = logs.get(stored.id, {"decisions": [], "name": ""})
+    unreadable = [*unreadable_evaluations(workspace, stored.id), *unreadable_speeds]
     outside = elsewhere.stored(workspace, stored.id)
     verdict = verdict_of(workspace, stored.id, label=_THIS)
     return CardFacts(
         expectation=expected_of(workspace, stored.id),
         figures=figures,
+        unreadable=reasons([*unreadable, *unreadable_logs], workspace.root),
         verdict=() if verdict is None else verdict.sentences(shown_label),
         elsewhere="" if outside is None else outside.sentence(),
         speeds=() if speed is None else speed.rows(),

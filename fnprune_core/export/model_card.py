@@ -43,6 +43,8 @@ class CardFacts:
     ----------
     figures : sequence of MeasuredPerplexity
         Perplexities of this plan and of the dense model.
+    unreadable : sequence of str
+        Why others, and other measurements, cannot be read.
     expectation : Expectation, optional
         What to expect of it, in words.
     verdict : sequence of str
@@ -66,6 +68,7 @@ class CardFacts:
     """
 
     figures: Sequence[MeasuredPerplexity] = ()
+    unreadable: Sequence[str] = ()
     expectation: Expectation | None = None
     verdict: Sequence[str] = ()
     elsewhere: str = ""
@@ -221,8 +224,9 @@ def _expected_text(expected: Expectation) -> str:
 
 def _measured_text(facts: CardFacts) -> str:
     figures = facts.figures
+    left_out = "".join(f"\n\nLeft out: {reason}" for reason in facts.unreadable)
     if not figures:
-        return "## Measured\n\nThis plan was not evaluated before it was exported."
+        return f"## Measured\n\nThis plan was not evaluated before it was exported.{left_out}"
     rows = [
         f"| {figure.label} | {with_error(figure.perplexity, figure.standard_error, digits=2)} | "
         f"{figure.sample.n} | {figure.protocol['n_tokens']} | {figure.protocol['window']} | "
@@ -234,7 +238,9 @@ def _measured_text(facts: CardFacts) -> str:
     return (
         f"## Measured\n\n{verdict}"
         "| model | perplexity ± standard error | documents | tokens | window | dtype | text |\n"
-        "|---|---|---|---|---|---|---|\n" + "\n".join(rows) + f"\n\nErrors are over {notes}."
+        "|---|---|---|---|---|---|---|\n"
+        + "\n".join(rows)
+        + f"\n\nErrors are over {notes}.{left_out}"
     )
 
 

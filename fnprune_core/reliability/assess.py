@@ -10,7 +10,7 @@ from fnprune_core.atlas.membership import Members
 from fnprune_core.atlas.network_atlas import NetworkAtlas, open_atlas
 from fnprune_core.decomposition.fingerprint import KEY
 from fnprune_core.decomposition.numbering import is_of_networks_here
-from fnprune_core.errors import SettingsError, TooFewTokensError
+from fnprune_core.errors import FnpruneError, SettingsError, TooFewTokensError
 from fnprune_core.progress import NEVER, CancelToken, Progress, ignore
 from fnprune_core.recording.recording import Recording, open_recording
 from fnprune_core.reliability import measures, members
@@ -24,6 +24,7 @@ from fnprune_core.reliability.results import (
     SizeCurve,
     Stability,
 )
+from fnprune_core.storage.checksums import readable
 from fnprune_core.storage.folders import new_folder
 from fnprune_core.storage.manifests import artifact_id, manifest_of
 from fnprune_core.storage.workspace import Workspace
@@ -145,22 +146,37 @@ def assessment_ids(
 ) -> dict[str, str]:
     """Return the ids of the parts that were measured, by part."""
     ids = {part: assessment_id(decomposition_id, part, settings=settings) for part in PARTS}
-    return {
-        part: id
-        for part, id in ids.items()
-        if is_of_networks_here(workspace, "assessments", id, decomposition_id)
-    }
+    are_here, _ = readable(
+        ids,
+        lambda part: is_of_networks_here(workspace, "assessments", ids[part], decomposition_id),
+    )
+    return {part: ids[part] for part, is_here in are_here.items() if is_here}
 
 
 def open_assessment(
     workspace: Workspace, decomposition_id: str, *, settings: TrustSettings | None = None
 ) -> Assessment:
-    """Return the results on the networks of a decomposition that were measured so far."""
-    results: dict[str, Any] = {
-        part: PARTS[part].result.load(workspace.existing("assessments", id))
-        for part, id in assessment_ids(workspace, decomposition_id, settings=settings).items()
-    }
-    return Assessment(**results)
+    """Return the results on the networks of a decomposition that were measured so far.
+
+    Those that cannot be read are left out; `unreadable_parts` says why.
+    """
+    return Assessment(**_parts(workspace, decomposition_id, settings)[0])
+
+
+def unreadable_parts(
+    workspace: Workspace, decomposition_id: str, *, settings: TrustSettings | None = None
+) -> list[FnpruneError]:
+    """Return why parts that were measured cannot be read."""
+    return _parts(workspace, decomposition_id, settings)[1]
+
+
+def _parts(
+    workspace: Workspace, decomposition_id: str, settings: TrustSettings | None
+) -> tuple[dict[str, Any], list[FnpruneError]]:
+    ids = assessment_ids(workspace, decomposition_id, settings=settings)
+    return readable(
+        ids, lambda part: PARTS[part].result.load(workspace.existing("assessments", ids[part]))
+    )
 
 
 def why_no_halves(recording: Recording, atlas: NetworkAtlas) -> str:

@@ -5,14 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from fnprune_core.evaluation.history import PlanRecord
-from fnprune_core.lesions.run import lesion_studies, open_lesions
+from fnprune_core.evaluation.side_by_side import SideBySide
 from fnprune_core.lesions.study import LesionStudy
 from fnprune_core.localizers.ready_made import READY
 from fnprune_core.localizers.ready_made import load as load_localizer
 from fnprune_core.plans import files
 from fnprune_core.plans.command_line import plan_command as plan_line
 from fnprune_core.plans.command_line import ranges, spelled
-from fnprune_core.report.experiments import run_localizers
 from fnprune_core.report.material import Material
 from fnprune_core.report.parts import Block, Code, Section, Text
 from fnprune_core.storage.manifests import read_manifest
@@ -68,13 +67,10 @@ def commands(material: Material) -> list[str]:
     lines += lesion_commands(material)
     lines += [f"{plan_command(material, plan)}  # {plan.id}" for plan in material.plans]
     lines += evaluation_commands(material)
-    names = {plan.id for plan in material.plans}
-    for entry in reversed(material.entries("generations")):
-        if entry.manifest.get("plan_id") in names:
-            lines.append(_generate_command(entry.manifest))
-    for entry in reversed(material.entries("speeds")):
-        if entry.manifest.get("plan_id") in names:
-            lines.append(f"fnprune speed {entry.manifest['plan_id']}{_model_option(material)}")
+    lines += [_generate_command(id, texts) for id, texts in reversed(material.generations[0])]
+    lines += [
+        f"fnprune speed {id}{_model_option(material)}" for id, _ in reversed(material.speeds[0])
+    ]
     z_option = "" if material.z is None else f" --z {material.z:g}"
     lines.append(f"fnprune report {material.atlas.id} report.html{z_option}")
     return lines
@@ -137,7 +133,7 @@ def atlas_commands(material: Material) -> list[str]:
 def localizer_commands(material: Material) -> list[str]:
     """Return the commands that run each localizer again."""
     lines = []
-    for result in run_localizers(material):
+    for result in material.localizers[0]:
         facts = read_manifest(material.workspace.existing("localizers", result.id))["inputs"]
         name, sides = facts["name"], ""
         if name not in READY:
@@ -164,8 +160,7 @@ def localizer_commands(material: Material) -> list[str]:
 def lesion_commands(material: Material) -> list[str]:
     """Return the commands that make each lesion study again."""
     lines = []
-    for id in lesion_studies(material.workspace, material.atlas.id):
-        study = open_lesions(material.workspace, id, match=True)
+    for id, study in material.studies[0].items():
         settings, protocol = study.facts.settings, study.facts.protocol
         lesion_arguments = _lesion_arguments(study, material.atlas.n_networks)
         options = {
@@ -258,15 +253,14 @@ def evaluation_commands(material: Material) -> list[str]:
     return lines
 
 
-def _generate_command(manifest: Mapping[str, Any]) -> str:
-    prompt, sampling = manifest["inputs"]["prompt"], manifest["inputs"]["sampling"]
+def _generate_command(plan_id: str, texts: SideBySide) -> str:
+    prompt, sampling = texts.prompt, texts.sampling
     options = {
-        "--tokens": sampling["max_new_tokens"],
-        "--temperature": sampling["temperature"],
-        "--top-p": sampling["top_p"],
-        "--seed": sampling["seed"],
+        "--tokens": sampling.max_new_tokens,
+        "--temperature": sampling.temperature,
+        "--top-p": sampling.top_p,
+        "--seed": sampling.seed,
     }
-    chat = " --chat" if prompt["is_chat"] else " --raw"
-    system = spelled({"--system": prompt["system"]}) if prompt["system"] else ""
-    prompt_text = shlex.quote(prompt["text"])
-    return f"fnprune generate {manifest['plan_id']} {prompt_text}{spelled(options)}{chat}{system}"
+    chat = " --chat" if prompt.is_chat else " --raw"
+    system = spelled({"--system": prompt.system}) if prompt.system else ""
+    return f"fnprune generate {plan_id} {shlex.quote(prompt.text)}{spelled(options)}{chat}{system}"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from fnprune_core.lesions.run import lesion_studies, open_lesions
+from fnprune_core.lesions.run import lesion_studies
 from fnprune_core.lesions.sites import Lesion
 from fnprune_core.lesions.study import LesionStudy
 from fnprune_core.localizers import run
@@ -46,18 +46,10 @@ def localizers_lack(material: Material) -> list[Missing]:
     ]
 
 
-def run_localizers(material: Material) -> list[LocalizerResult]:
-    """Return the results of this atlas, the oldest first; of a name the newest alone."""
-    newest = {
-        listed.name: listed.id
-        for listed in reversed(run.localizers_of(material.workspace, material.atlas.id))
-    }
-    return [run.open_localizer(material.workspace, id, match=True) for id in newest.values()]
-
-
 def _localizers(material: Material) -> Iterator[Block]:
     yield from localizers_lack(material)
-    results = run_localizers(material)
+    results, errors = material.localizers
+    yield from material.left_out(errors)
     if not results:
         return
     units = " or ".join(sorted({result.localizer.unit for result in results}))
@@ -159,10 +151,7 @@ def lesions_lack(material: Material) -> list[Missing]:
 
 def studies(material: Material) -> list[LesionStudy]:
     """Return the newest lesion studies of this atlas."""
-    return [
-        open_lesions(material.workspace, id, match=True)
-        for id in lesion_studies(material.workspace, material.atlas.id)[:_MOST_STUDIES]
-    ]
+    return list(material.studies[0].values())[:_MOST_STUDIES]
 
 
 def lesion_name(material: Material, lesion: Lesion) -> str:
@@ -177,6 +166,7 @@ def lesion_name(material: Material, lesion: Lesion) -> str:
 
 def _lesions(material: Material) -> Iterator[Block]:
     yield from lesions_lack(material)
+    yield from material.left_out(material.studies[1])
     all_studies = studies(material)
     for number, study in enumerate(all_studies):
         suffix = f"-{number + 1}" if number else ""

@@ -1,9 +1,9 @@
 """Material of a report: an atlas with all that hangs on it, opened once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -16,16 +16,26 @@ from fnprune_core.atlas.chance.directions import KINDS, Directions, open_directi
 from fnprune_core.atlas.cortex import Cortex, open_cortex
 from fnprune_core.atlas.membership import HIGH
 from fnprune_core.atlas.network_atlas import NetworkAtlas
-from fnprune_core.errors import SettingsError
+from fnprune_core.errors import FnpruneError, SettingsError
 from fnprune_core.evaluation import results
 from fnprune_core.evaluation.history import History, PlanRecord, history
 from fnprune_core.evaluation.results import Perplexity
+from fnprune_core.evaluation.side_by_side import SideBySide, open_generation
+from fnprune_core.export.speed import Speed, open_speed
+from fnprune_core.lesions.run import lesion_studies, open_lesions
+from fnprune_core.lesions.study import LesionStudy
+from fnprune_core.localizers.results import LocalizerResult
+from fnprune_core.localizers.run import localizers_of, open_localizer
 from fnprune_core.progress import NEVER, CancelToken, Progress, ignore
 from fnprune_core.recording.sessions import document_codes
 from fnprune_core.reliability import assess
 from fnprune_core.reliability.results import Assessment
+from fnprune_core.report.parts import Listing
+from fnprune_core.storage.checksums import readable, reasons
 from fnprune_core.storage.manifests import read_manifest
-from fnprune_core.storage.workspace import Entry, Workspace
+from fnprune_core.storage.workspace import Workspace
+
+_Content = TypeVar("_Content")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -146,9 +156,48 @@ class Material:
         """Return a stored perplexity."""
         return results.open_evaluation(self.workspace, evaluation_id)
 
-    def entries(self, kind: str) -> Sequence[Entry]:
-        """Return the whole artifacts of a kind, newest first."""
-        return self.workspace.entries(kind)
+    @cached_property
+    def localizers(self) -> tuple[list[LocalizerResult], list[FnpruneError]]:
+        """The results of localizers, the oldest first, of a name the newest; why others are not."""
+        listed = reversed(localizers_of(self.workspace, self.atlas.id))
+        newest = {each.name: each.id for each in listed}
+        results, errors = readable(
+            newest.values(), lambda id: open_localizer(self.workspace, id, match=True)
+        )
+        return list(results.values()), errors
+
+    @cached_property
+    def studies(self) -> tuple[dict[str, LesionStudy], list[FnpruneError]]:
+        """The lesion studies by id, newest first; why others are not among them."""
+        ids = lesion_studies(self.workspace, self.atlas.id)
+        return readable(ids, lambda id: open_lesions(self.workspace, id, match=True))
+
+    def left_out(self, errors: Sequence[FnpruneError]) -> list[Listing]:
+        """Return why something is not in a section; nothing if all is."""
+        texts = reasons(errors, self.workspace.root)
+        return [Listing(items=tuple(f"Left out: {text}" for text in texts))] if texts else []
+
+    @cached_property
+    def speeds(self) -> tuple[list[tuple[str, Speed]], list[FnpruneError]]:
+        """Measured speeds, newest first, each with its plan's id; why others are not here."""
+        return self._of_plans("speeds", open_speed)
+
+    @cached_property
+    def generations(self) -> tuple[list[tuple[str, SideBySide]], list[FnpruneError]]:
+        """Texts of plans, newest first, each with its plan's id; why others are not here."""
+        return self._of_plans("generations", open_generation)
+
+    def _of_plans(
+        self, kind: str, read: Callable[[Workspace, str], _Content]
+    ) -> tuple[list[tuple[str, _Content]], list[FnpruneError]]:
+        names = {plan.id for plan in self.plans}
+        plan_ids = {
+            entry.id: entry.manifest["plan_id"]
+            for entry in self.workspace.entries(kind)
+            if entry.manifest.get("plan_id") in names
+        }
+        contents, errors = readable(plan_ids, lambda id: read(self.workspace, id))
+        return [(plan_ids[id], content) for id, content in contents.items()], errors
 
     @cached_property
     def detailed(self) -> list[int]:

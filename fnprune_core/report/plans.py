@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fnprune_core.evaluation import side_by_side
 from fnprune_core.evaluation.expectation import expected_of
 from fnprune_core.evaluation.history import Measurement, PlanRecord
 from fnprune_core.evaluation.results import (
@@ -18,7 +17,6 @@ from fnprune_core.evaluation.results import (
 )
 from fnprune_core.evaluation.rivals import comparable_plans
 from fnprune_core.evaluation.verdict import given_up, verdict
-from fnprune_core.export import speed
 from fnprune_core.export.model_card import ratio_text
 from fnprune_core.plans import files
 from fnprune_core.report.elsewhere import elsewhere_blocks
@@ -47,6 +45,9 @@ def plans(material: Material) -> Section:
 
 def _plans(material: Material) -> Iterator[Block]:
     yield from plans_lack(material)
+    yield from material.left_out(
+        [*material.all_plans.unreadable, *material.speeds[1], *material.generations[1]]
+    )
     if not material.plans:
         return
     yield Table(
@@ -385,24 +386,22 @@ def _perplexity_blocks(material: Material, text: str, suffix: str) -> Iterator[B
 def _speed_blocks(material: Material) -> Iterator[Block]:
     names = {plan.id: label(plan) for plan in material.plans}
     rows, sentence = [], ""
-    for entry in material.entries("speeds"):
-        if entry.manifest.get("plan_id") in names:
-            measured_speed = speed.open_speed(material.workspace, entry.id)
-            sentence = sentence or measured_speed.sentence()
-            for row in measured_speed.rows():
-                rows.append(
-                    {
-                        "plan": names[entry.manifest["plan_id"]],
-                        "form": row["model"],
-                        "prefill": row["prefill_tokens_per_s"],
-                        "prefill_ratio": ratio_text(row, "prefill"),
-                        "decoding": row["decoding_tokens_per_s"],
-                        "decoding_ratio": ratio_text(row, "decoding"),
-                        "peak_bytes": row["peak_bytes"],
-                        "weight_bytes": row["parameter_bytes"],
-                        "peak_mb": row["peak_bytes"] / 1e6,
-                    }
-                )
+    for plan_id, measured_speed in material.speeds[0]:
+        sentence = sentence or measured_speed.sentence()
+        rows += [
+            {
+                "plan": names[plan_id],
+                "form": row["model"],
+                "prefill": row["prefill_tokens_per_s"],
+                "prefill_ratio": ratio_text(row, "prefill"),
+                "decoding": row["decoding_tokens_per_s"],
+                "decoding_ratio": ratio_text(row, "decoding"),
+                "peak_bytes": row["peak_bytes"],
+                "weight_bytes": row["parameter_bytes"],
+                "peak_mb": row["peak_bytes"] / 1e6,
+            }
+            for row in measured_speed.rows()
+        ]
     if not rows:
         return
     yield Heading(text="Speed and memory")
@@ -425,16 +424,12 @@ def _speed_blocks(material: Material) -> Iterator[Block]:
 
 def _generation_blocks(material: Material) -> Iterator[Block]:
     names = {plan.id: label(plan) for plan in material.plans}
-    entries = [
-        entry for entry in material.entries("generations") if entry.manifest.get("plan_id") in names
-    ]
     rows = []
-    for entry in entries:
-        generation = side_by_side.open_generation(material.workspace, entry.id)
+    for plan_id, generation in material.generations[0]:
         divergence = generation.expected["dense"].divergence
         rows.append(
             {
-                "plan": names[entry.manifest["plan_id"]],
+                "plan": names[plan_id],
                 "prompt": generation.prompt.text,
                 "dense": generation.text("dense"),
                 "pruned": generation.text("pruned"),

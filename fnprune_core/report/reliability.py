@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from fnprune_core.atlas.membership import HIGH
-from fnprune_core.reliability.assess import PARTS, trust_table
+from fnprune_core.reliability.assess import PARTS, trust_table, unreadable_parts
 from fnprune_core.report.material import Material
 from fnprune_core.report.parts import Block, Column, Missing, Section, Slot, Table, Text
 
@@ -25,6 +25,7 @@ def trust(material: Material) -> Section:
 def _trust(material: Material) -> Iterator[Block]:
     assessment = material.assessment
     yield from trust_lacks(material)
+    yield from material.left_out(unreadable_parts(material.workspace, material.atlas.id))
     table = trust_table(material.atlas, assessment)
     table.insert(1, "name", material.names)
     if assessment.halves is not None:

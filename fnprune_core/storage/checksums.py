@@ -4,18 +4,18 @@ They find what a disk, a copy or an editor changed, and are no protection agains
 writes new checksums too. XXH3 with 64 bits (https://xxhash.com) is faster than disks.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import xxhash
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 
-from fnprune_core.errors import CorruptArtifactError
+from fnprune_core.errors import CorruptArtifactError, FnpruneError
 from fnprune_core.storage.json_files import (
     DAMAGED_HINT,
     read_json,
@@ -27,6 +27,8 @@ MANIFEST = "manifest.json"
 BLOCK = 4 << 20  # bytes under one checksum: little more is read than what is asked for
 _FILES = "files"
 _NOT_LISTED = (MANIFEST, ".lock")
+_Id = TypeVar("_Id")
+_Content = TypeVar("_Content")
 
 
 def file_sums(path: Path) -> dict[str, Any]:
@@ -200,6 +202,25 @@ _DAMAGE = (
     ArithmeticError, AttributeError, LookupError, NotImplementedError, OSError, RecursionError,
     SafetensorError, TypeError, ValueError,
 )  # fmt: skip
+
+
+def readable(
+    ids: Iterable[_Id], read: Callable[[_Id], _Content]
+) -> tuple[dict[_Id, _Content], list[FnpruneError]]:
+    """Return what can be read of several artifacts, and why each of the others cannot be."""
+    contents: dict[_Id, _Content] = {}
+    errors = []
+    for id in ids:
+        try:
+            contents[id] = read(id)
+        except FnpruneError as error:
+            errors.append(error)
+    return contents, errors
+
+
+def reasons(errors: Iterable[FnpruneError], root: Path) -> tuple[str, ...]:
+    """Return the messages of errors for other people: paths begin inside the workspace."""
+    return tuple(error.message.replace(f"{root}/", "") for error in errors)
 
 
 def damages(folder: Path, manifest: Mapping[str, Any]) -> list[str]:

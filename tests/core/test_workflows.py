@@ -20,8 +20,8 @@ from toy_localizer import toy
 from fnprune_core import workflows
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.decomposition.group_ica import GroupICA
-from fnprune_core.evaluation.compare import evaluations_of
 from fnprune_core.evaluation.results import open_evaluation
+from fnprune_core.evaluation.rivals import evaluations_of
 from fnprune_core.example import study as example_study
 from fnprune_core.example.ids import find_example
 from fnprune_core.export import from_workspace

@@ -8,10 +8,12 @@ from app.atlas.reliability import panels
 from app.atlas.reliability.figures import null_histogram, size_chart, trust_scatter
 from app.atlas.reliability.panels import FIGURES, MEANING, SPEAKS
 from app.figures import networks
-from app.shell import recipes
+from app.shell import recipes, resources
+from app.shell.jobs import describe_error
 from app.widgets import atlas_frame, frame
 from app.widgets.picture import draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.reliability.assess import unreadable_parts
 from fnprune_core.reliability.results import Assessment
 
 SHOWN = {
@@ -143,6 +145,8 @@ atlas_and_network = atlas_frame.open_atlas(
 if atlas_and_network is not None:
     with frame.explaining():
         panels.measure(atlas_and_network[0])
+        for error in unreadable_parts(resources.workspace(), atlas_and_network[0].id):
+            frame.error(describe_error(error))
         assessment = panels.current(atlas_and_network[0].id)
         panels.figures_of(
             cache.table(atlas_and_network[0].id, assessment).iloc[atlas_and_network[1]]

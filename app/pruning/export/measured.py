@@ -14,7 +14,7 @@ from app.shell import recipes, resources, view_state
 from app.shell.jobs import Job
 from app.widgets import frame, job_progress
 from app.widgets.picture import draw_picture
-from fnprune_core.evaluation import compare
+from fnprune_core.evaluation import rivals
 from fnprune_core.evaluation.results import paired_difference
 from fnprune_core.export.speed import speed_forms, speeds_of
 from fnprune_core.plans.plan import PruningPlan
@@ -47,6 +47,7 @@ def facts(pruning_plan: PruningPlan) -> None:
 
 def quality(plan: str) -> None:
     """Draw the perplexities of this plan, beside the dense model on the same text."""
+    comparison.tell_unreadable(plan)
     rows = _perplexities(plan)
     if not rows:
         st.caption(
@@ -83,7 +84,7 @@ def _perplexities(plan: str) -> list[dict[str, Any]]:
     """Return one row a text, newest first."""
     rows: dict[str, dict[str, Any]] = {}
     results: dict[str, dict[str, Any]] = {}
-    for label, id in compare.evaluations_of(resources.workspace(), plan).items():
+    for label, id in rivals.evaluations_of(resources.workspace(), plan).items():
         model_label, _, protocol = label.partition(", ")
         results.setdefault(protocol, {})[model_label] = resources.evaluation(id)
     for protocol, results_by_model in results.items():

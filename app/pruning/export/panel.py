@@ -18,7 +18,7 @@ from app.shell.visit import visit_id
 from app.shell.wording import size
 from app.widgets import frame, job_progress, text_picker
 from fnprune_core.errors import FnpruneError
-from fnprune_core.evaluation import compare
+from fnprune_core.evaluation import rivals
 from fnprune_core.export import rounding
 from fnprune_core.export.export import check_target
 from fnprune_core.export.gguf import WEIGHT_TYPES
@@ -145,7 +145,7 @@ def _measured_on(plan: str) -> TextChoice | None:
 
 def _protocol(plan: str) -> tuple[int, int] | None:
     """Return window and number of windows of the plan's newest measurement."""
-    evaluations = compare.evaluations_of(resources.workspace(), plan)
+    evaluations = rivals.evaluations_of(resources.workspace(), plan)
     for label, id in evaluations.items():
         if label.startswith("pruned"):
             protocol = resources.evaluation(id).protocol

@@ -285,6 +285,7 @@ def results(form_state: Asked) -> None:
             icon=":material/warning:",
         )
     with st.container(key=stale_key(form_state, "results")):
+        comparison.tell_unreadable(plan)
         comparison.draw(comparison.results_of_plan(plan), key="final", made_of=plan)
         other_texts.draw(plan)
         st.subheader("What goes", anchor=False)

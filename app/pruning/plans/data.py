@@ -16,6 +16,7 @@ from fnprune_core.evaluation.history import History
 from fnprune_core.evaluation.results import DENSE, open_evaluation, paired_difference
 from fnprune_core.export.speed import WHATS, open_speed, speeds_of_cut
 from fnprune_core.plans import decision_log, files
+from fnprune_core.storage.checksums import readable
 
 _Key = tuple[tuple[str, ...], tuple[str, ...], int]
 
@@ -53,9 +54,10 @@ def overlap(first: str, second: str) -> pd.DataFrame:
 def _measured(evaluation: str, dense: str, kept: tuple[str, ...]) -> Measured:
     """Return what was measured of one plan: on some domains, on the others, and beside dense."""
     workspace = resources.workspace()
-    results = {"": open_evaluation(workspace, evaluation)}
-    if dense:
-        results[DENSE] = open_evaluation(workspace, dense)
+    ids = {"": evaluation} | ({DENSE: dense} if dense else {})
+    results, _ = readable(ids, lambda label: open_evaluation(workspace, ids[label]))
+    if "" not in results:  # damaged since it was listed
+        return Measured()
     own = results[""]
     compared = alike(results, domains=kept or None).results
     rest = of_domains(own, set(own.domain_names) - set(kept)) if kept else None

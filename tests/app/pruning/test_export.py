@@ -11,7 +11,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig
 from app.pruning.export import export_tasks
 from app.shell import resources
 from app.shell.text_choice import TextChoice
-from fnprune_core.evaluation import compare, expectation, results
+from fnprune_core.evaluation import compare, expectation, results, rivals
 from fnprune_core.evaluation.side_by_side import PRUNED
 from fnprune_core.export import speed
 from fnprune_core.export.forms import form_named
@@ -178,11 +178,11 @@ def test_a_plan_is_made_again_for_the_uniform_form_measured_and_then_quoted(
     assert metrics["Units removed"] == "16.7 %"
     assert metrics["Units per layer"] == "40"
     quoted = at.dataframe[0].value
-    found = compare.evaluations_of(resources.workspace(), after)
+    found = rivals.evaluations_of(resources.workspace(), after)
     own = next(id for label, id in found.items() if label.startswith("pruned"))
     perplexity = results.open_evaluation(resources.workspace(), own).perplexity
     assert quoted["this plan"][0].startswith(f"{perplexity:.2f} (no interval)")
-    assert compare.evaluations_of(resources.workspace(), before)  # on the same text, paired
+    assert rivals.evaluations_of(resources.workspace(), before)  # on the same text, paired
     assert any("nats per token from the plan before" in each.value for each in at.caption)
     press(at, "Export")
     job = finish(at)

@@ -14,8 +14,8 @@ from unsealed import unseal
 
 from fnprune_core.errors import CorruptArtifactError, NonFiniteError, OverlapError, SettingsError
 from fnprune_core.evaluation import compare as comparing
-from fnprune_core.evaluation import results
-from fnprune_core.evaluation.compare import evaluate, evaluation_windows, evaluations_of
+from fnprune_core.evaluation import results, rivals
+from fnprune_core.evaluation.compare import evaluate, evaluation_windows
 from fnprune_core.evaluation.perplexity import perplexity
 from fnprune_core.evaluation.results import (
     Perplexity,
@@ -252,7 +252,7 @@ def test_a_plan_that_is_not_finite_is_a_row_that_says_so_and_the_others_go_on(
     again = {}
     lab.compare({"broken": lab.plans[0]}, on_partial=lambda label, r: again.update({label: r}))
     assert again["broken"].failure
-    assert comparing.evaluations_of(lab.workspace, lab.plans[0]) == {}
+    assert rivals.evaluations_of(lab.workspace, lab.plans[0]) == {}
 
 
 def test_what_compensates_is_held_for_one_plan_at_a_time(lab, monkeypatch) -> None:
@@ -437,4 +437,4 @@ def test_an_evaluation_alone_is_that_of_a_comparison(study) -> None:
 
 def test_a_plan_that_was_not_measured_has_no_evaluations(study) -> None:
     study.compare({"dense": None})
-    assert evaluations_of(study.workspace, study.plan(BIAS)) == {}
+    assert rivals.evaluations_of(study.workspace, study.plan(BIAS)) == {}

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from fnprune_core.evaluation import compare, elsewhere, rivals
+from fnprune_core.evaluation import elsewhere, rivals
 from fnprune_core.evaluation.history import history
 from fnprune_core.export import from_workspace
 from fnprune_core.plans.plan import PlanSettings
@@ -53,10 +53,10 @@ def test_a_plan_is_read_beside_the_dense_model_once(workspace, llama, planned) -
 
 def test_it_is_none_of_the_texts_that_plans_are_compared_on(workspace, llama, planned) -> None:
     elsewhere.measure(workspace, llama, planned)
-    assert compare.evaluations_of(workspace, planned) == {}
+    assert rivals.evaluations_of(workspace, planned) == {}
     assert rivals.measured_together(workspace, planned, label="mine") == {}
     assert history(workspace).texts() == []
-    assert len(compare.evaluations_of(workspace, planned, elsewhere=True)) == 2
+    assert len(rivals.evaluations_of(workspace, planned, elsewhere=True)) == 2
 
 
 def test_the_card_of_an_export_says_it(workspace, llama, planned, tmp_path) -> None:

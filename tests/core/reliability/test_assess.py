@@ -127,12 +127,17 @@ def test_unknown_parts_are_refused_before_any_work(at_hand) -> None:
         assess.assess(*at_hand, parts=["seeds", "vibes"])
 
 
-def test_a_damaged_part_says_what_to_do(at_hand) -> None:
+def test_a_damaged_part_says_what_to_do_and_hides_no_other(at_hand) -> None:
     workspace, atlas = at_hand
-    id = assess.assess(workspace, atlas, parts=["seeds"], settings=QUICK).ids["seeds"]
+    parts = ["seeds", "halves"]
+    id = assess.assess(workspace, atlas, parts=parts, settings=QUICK).ids["seeds"]
     (workspace.folder("assessments", id) / "trust.safetensors").write_bytes(b"damaged")
-    with pytest.raises(CorruptArtifactError, match="Delete it and measure again"):
-        assess.open_assessment(workspace, atlas, settings=QUICK)
+    found = assess.open_assessment(workspace, atlas, settings=QUICK)
+    assert found.seeds is None
+    assert found.halves is not None
+    (error,) = assess.unreadable_parts(workspace, atlas, settings=QUICK)
+    assert isinstance(error, CorruptArtifactError)
+    assert error.hint == "Delete it and measure again."
 
 
 def test_the_command_prints_every_network_and_why_parts_were_left_out(

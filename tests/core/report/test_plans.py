@@ -1,5 +1,12 @@
+import shutil
+
+from written_report import Page
+
+from app.report.html_page import report_page
 from fnprune_core.report.headline import headline
+from fnprune_core.report.material import open_material
 from fnprune_core.report.parts import cell
+from fnprune_core.storage.workspace import Workspace
 
 
 def test_plans_figures_are_those_of_the_stored_losses(made) -> None:
@@ -27,3 +34,24 @@ def test_the_headline_quotes_a_plan_that_was_not_chosen_on_the_text_it_is_quoted
     assert dense_name == "Perplexity, dense"
     assert newest.id[:6] in name
     assert figure.startswith(f"{newest.on(text).perplexity:.2f}")
+
+
+def test_what_cannot_be_read_is_left_out_with_its_reason(made, tmp_path) -> None:
+    """One file of one measurement kept the whole report from being written."""
+    workspace = Workspace(shutil.copytree(made.workspace.root, tmp_path / "copy"))
+    (text,) = made.m.texts()
+    lost = made.m.plans[0].on(text).evaluation_id
+    (study,) = workspace.ids("lesions")
+    for file in (f"evaluations/{lost}/perplexity.json", f"lesions/{study}/losses.safetensors"):
+        path = workspace.root / file
+        path.unlink()
+        path.mkdir()
+    page = Page(report_page(open_material(workspace, made.atlas)))
+    told = "".join(page.text)
+    assert f"Left out: evaluations/{lost}/perplexity.json" in told
+    assert f"Left out: lesions/{study}/losses.safetensors" in told
+    assert str(workspace.root) not in told
+    assert len(page.tables["plans"]) == len(made.plans)
+    assert [row[0] for row in page.tables["perplexity"]] == ["dense"] + [
+        row[0] for row in made.page.tables["perplexity"] if made.m.plans[1].id[:6] in row[0]
+    ]

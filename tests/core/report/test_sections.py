@@ -1,4 +1,5 @@
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -19,12 +20,15 @@ def test_what_is_missing_is_said_with_how_to_make_it(made) -> None:
     assert section.missing[0] == lacking["Trust"]
 
 
-def test_damage_is_told_with_the_section_and_a_way_out(made, tmp_path) -> None:
+def test_damage_is_told_with_the_section_and_a_way_out(made, tmp_path, monkeypatch) -> None:
+    def fail(_material) -> None:
+        raise CorruptArtifactError("It is damaged.", hint="Delete it.")
+
+    row = replace(sections.SECTIONS["lesions"], write=fail)
+    monkeypatch.setitem(sections.SECTIONS, "lesions", row)
     root = tmp_path / "workspace"
     shutil.copytree(made.where, root)
     workspace = Workspace(root)
-    (id,) = workspace.ids("lesions")
-    (root / "lesions" / id / "losses.safetensors").write_bytes(b"no tensors")
     with pytest.raises(CorruptArtifactError, match="The section 'Lesions' cannot be written") as e:
         write_report(workspace, made.atlas, tmp_path / "report.html")
     assert "leave the section 'lesions' out" in e.value.hint
