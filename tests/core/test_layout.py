@@ -49,8 +49,8 @@ COVERED_ELSEWHERE: dict[str, str] = {
     "and by workers core/machine/test_workers.py.",
     "storage/folders.py": "Folders, locks and leftovers are tested with the workspace that they "
     "make: core/storage/test_workspace.py.",
-    "evaluation/rivals.py": "What cannot be read: core/export/test_from_workspace.py; rivals on one "
-    "text: core/pruning/test_planner.py and app/pruning/test_plans.py.",
+    "evaluation/rivals.py": "What cannot be read: core/export/test_from_workspace.py; rivals of a "
+    "plan: core/pruning/test_planner.py and app/pruning/test_plans.py.",
     "storage/json_files.py": "What cannot be read: core/storage/test_odd_items.py; checksums and "
     "whole writes: core/storage/test_checksums.py and core/storage/test_workspace.py.",
     "storage/manifests.py": "Schemas too: core/storage/test_workspace.py and, edited value by "
