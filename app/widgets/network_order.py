@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from app.figures.columns import name as column_name
 from app.shell import resources, view_state, wording
 from fnprune_core.atlas.membership import HIGH
 from fnprune_core.atlas.network_atlas import NetworkAtlas
@@ -15,16 +16,8 @@ EITHER, KEPT, DROPPED = "all", "protected", "not protected"
 
 
 DECISIONS = (EITHER, KEPT, DROPPED)
-#: Columns of the table of networks that people sort by; others are called by their own name.
-LABELS = {
-    "network": "number",
-    "reproducibility": "split-half r",
-    "variance_alone": "variance alone",
-    "variance_left_out": "variance lost when left out",
-    "top_domain_share": "share in its first domain",
-    "peak_layer": "peak layer",
-    "units": "units of the network",
-}
+#: Columns whose name is shorter, or longer, where networks are sorted by them.
+_LABELS = {"network": "number", "units": "units of the network"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +75,7 @@ def comes_back(table: pd.DataFrame) -> pd.Series:
 
 def label(column: str) -> str:
     """Return the label of a column."""
-    return LABELS.get(column, column.replace("_", " "))
+    return _LABELS.get(column) or column_name(column)
 
 
 def arrange(

@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from app.figures.base import Picture
+from app.figures.columns import in_words
 from app.shell import resources, view_state, wording
 from app.shell.components import component
 from app.shell.wording import plain
@@ -80,7 +81,7 @@ def numbers(picture: Picture, *, key: str, canvas: str) -> None:
     with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
         csv_button(picture.table, name=name, key=key)
         save_picture(f"{key}-save", chart=key, name=name, canvas=canvas)
-    st.dataframe(picture.table, hide_index=True, alt=picture.alternative)
+    st.dataframe(in_words(picture.table), hide_index=True, alt=picture.alternative)
 
 
 def csv_button(table: pd.DataFrame, *, name: str, key: str) -> None:

@@ -15,9 +15,10 @@ from typing import Literal
 #: plan's score and least squares, by token of the calibration text; and a token of that text under
 #: a compensation that trains, all its passes together.
 Work = Literal["pass", "reading", "recording", "planning", "training"]
-#: Seconds of each beside a plain pass, until it was measured itself: on the embedded model.
+#: Seconds of each beside a plain pass, until it was measured itself: on the embedded model, a
+#: recording beside passes with memory kept (docs/results/speed.md: 1.21).
 FACTORS: dict[Work, float] = {
-    "pass": 1.0, "reading": 1.1, "recording": 1.4, "planning": 0.5, "training": 5.5,
+    "pass": 1.0, "reading": 1.1, "recording": 1.2, "planning": 0.5, "training": 5.5,
 }  # fmt: skip
 _REMEMBERED_S = 120.0  # of work: an estimate follows a machine that has become busy
 

@@ -114,7 +114,7 @@ def _decoded(material: Material) -> Iterator[Block]:
         "eta_squared": Column(title="η²", form="{:.2f}"),
         **({"above_random": Column(title="Above random")} if material.beside else {}),
         "p": Column(title="p", form=P_FORM),
-        "p_corrected": Column(title="corrected", form="{:.2g}"),
+        "p_corrected": Column(title="corrected", form=P_FORM),
     }
     yield Table(
         name="decoding",

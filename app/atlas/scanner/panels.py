@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from app.figures.columns import in_words
 from app.figures.theme import network_colours
 from app.shell import wording
 from app.shell.caches.nilearn import Scan
@@ -42,7 +43,7 @@ def _numbers_and_png(picture: Scan, *, key: str) -> None:
             key=f"{key}-png",
             on_click="ignore",
         )
-    st.dataframe(picture.table, hide_index=True, alt=picture.alternative)
+    st.dataframe(in_words(picture.table), hide_index=True, alt=picture.alternative)
 
 
 def legend(names: Sequence[str], networks: Sequence[int], n_networks: int) -> None:

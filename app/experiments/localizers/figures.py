@@ -53,7 +53,7 @@ def network_effects(
         y=np.arange(len(table)),
         mode="markers",
         customdata=np.column_stack(
-            [table["network"], table["low"], table["high"], table["effect_size"], table["q"]]
+            [table["network"], table["low"], table["high"], table["effect_size"]]
         ),
         marker={
             "size": 10,
@@ -63,9 +63,10 @@ def network_effects(
             "line": {"color": colours, "width": 2},
         },
         text=[safe(name) for name in table["name"]],
+        hovertext=[safe(p_text(q)) for q in table["q"]],
         hovertemplate=(
             "network %{customdata[0]:.0f}, %{text}<br>%{x:+.2f}× [%{customdata[1]:+.2f}, "
-            "%{customdata[2]:+.2f}]<br>g %{customdata[3]:.2f}, q %{customdata[4]:.2g}"
+            "%{customdata[2]:+.2f}]<br>g %{customdata[3]:.2f}, q %{hovertext}"
             "<extra></extra>"
         ),
         showlegend=False,

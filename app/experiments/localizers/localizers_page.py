@@ -13,6 +13,7 @@ from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import NetworksMovedError
 from fnprune_core.localizers import ready_made
 from fnprune_core.localizers.run import Found
+from fnprune_core.probability import p_text
 
 
 def select_result(job: Job) -> None:
@@ -31,7 +32,7 @@ def overview(runs: list[Found], name: str) -> None:
                 "localizer": run.title,
                 "accuracy": run.accuracy * 100,
                 "± %": run.standard_error * 100,
-                "p": run.p,
+                "p": p_text(run.p),
                 "contrast": run.contrast,
                 "run": run.created[:16].replace("T", " "),
             }
@@ -51,7 +52,6 @@ def overview(runs: list[Found], name: str) -> None:
                 "decoding", min_value=0, max_value=100, format="%.0f %%", color="auto"
             ),
             "± %": number(format="%.1f"),
-            "p": number(format="%.4f"),
         },
     )
     rows = event["selection"]["rows"]

@@ -4,6 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from app.experiments.localizers import body, figures
+from app.figures.columns import in_words
 from app.shell import glossary, recipes, resources, view_state, wording
 from app.widgets import frame
 from app.widgets.picture import csv_button, draw_picture
@@ -210,7 +211,7 @@ def _draw_table(title: str, table: pd.DataFrame, key: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{title}**", width="stretch")
         csv_button(table, name=f"localizer-{key}", key=f"localizer-{key}")
-    st.dataframe(table.head(500), hide_index=True, height=240, alt=title)
+    st.dataframe(in_words(table.head(500)), hide_index=True, height=240, alt=title)
 
 
 def limits(result: LocalizerResult) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
+from app.figures.columns import name as column_name
 from app.pruning import comparison
 from app.pruning.comparison_rows import Choices
 from app.pruning.data import title
@@ -41,7 +42,11 @@ def draw(history: History, text: str, plans: Sequence[PlanRecord]) -> None:
     if table.empty:
         st.caption("None: the plans were made with the same settings.")
     else:
-        st.dataframe(table, alt="Settings in which these plans differ", key="plans-settings")
+        st.dataframe(
+            table.rename(index=column_name),
+            alt="Settings in which these plans differ",
+            key="plans-settings",
+        )
 
 
 def _results(history: History, text: str, plans: Sequence[PlanRecord]) -> Mapping[str, Perplexity]:

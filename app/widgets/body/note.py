@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pandas as pd
 import streamlit as st
 
+from app.figures.columns import in_words
 from app.shell import wording
 from app.widgets.picture import csv_button, provenance
 
@@ -41,5 +42,5 @@ def note(
             with numbers:
                 rows = table()
                 csv_button(rows, name=file, key=key)
-                st.dataframe(rows, hide_index=True, alt=words)
+                st.dataframe(in_words(rows), hide_index=True, alt=words)
         provenance(made, key=key)

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from fnprune_core.machine.threads import (
     product,
 )
 from fnprune_core.models.loading import load_model
+from fnprune_core.models.silencing import silenced
 from fnprune_core.recording.reading import Reader
 from fnprune_core.storage.checksums import MANIFEST
 from fnprune_core.texts.windows import stacked_ids
@@ -203,11 +205,16 @@ def test_a_real_model_gives_the_same_bits_on_any_number_of_threads(dtype, length
     language_model = load_model(dtype=dtype)
     windows = tiny.toy_windows(lengths, n_documents=len(lengths))
     ids = stacked_ids(windows, range(len(lengths)))
+    fifth = [np.arange(0, width, 5) for width in language_model.layout.widths]  # a lesion
+    lesion = partial(silenced, language_model, fifth)
 
     def passes() -> list[torch.Tensor]:
         read = Reader(language_model, n_dummy_tokens=2).read(ids)
         losses = perplexity(language_model.model, windows).window_nll
-        kept = [read.signals, read.log_probabilities[:, 1:], *read.per_session.values(), losses]
+        under_lesion = perplexity(language_model.model, windows, context=lesion).window_nll
+        assert not np.array_equal(under_lesion, losses)
+        both = [losses, under_lesion]
+        kept = [read.signals, read.log_probabilities[:, 1:], *read.per_session.values(), *both]
         return [torch.from_numpy(array) for array in kept]
 
     one, *others = on_threads(1, 2, 3, work=passes)
