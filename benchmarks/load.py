@@ -207,10 +207,13 @@ async def _one(
         n_tabs += 1
 
 
-async def _watch(pid: int, samples: list[tuple[float, int]]) -> None:
+async def _watch(pid: int, samples: list[tuple[float, int]], held: list[tuple[int, int]]) -> None:
+    """Note memory each second, and how many threads and open files the server has."""
     began = time.monotonic()
+    server = psutil.Process(pid)
     while True:
         samples.append((time.monotonic() - began, resident_bytes(pid)))
+        held.append((server.num_threads(), server.num_fds()))
         await asyncio.sleep(1)
 
 
@@ -227,8 +230,8 @@ async def _load(setting: argparse.Namespace, url: str, pid: int, query: str) -> 
         for page in (*READ, "prune"):
             cold.add(page or "start", await visit.open(page, query))
             cold.errors += visit.errors()
-    tally, samples = Tally(), []
-    watch = asyncio.create_task(_watch(pid, samples))
+    tally, samples, held = Tally(), [], []
+    watch = asyncio.create_task(_watch(pid, samples, held))
     began = time.monotonic()
     busy = psutil.Process(pid).cpu_times()
     await asyncio.gather(*(_one(n, setting, url, query, tally) for n in range(setting.visits)))
@@ -248,6 +251,8 @@ async def _load(setting: argparse.Namespace, url: str, pid: int, query: str) -> 
         "megabytes_sent": round(tally.n_bytes / 1e6, 1),
         "server_cores": round((used.user + used.system - busy.user - busy.system) / took, 2),
         "memory_gb": memory(samples),
+        "threads": course([threads for threads, _ in held]),
+        "open_files": course([files for _, files in held]),
         "seconds": round(took),
     }
 
@@ -272,6 +277,11 @@ def memory(samples: list[tuple[float, int]]) -> dict[str, Any]:
         "last": round(samples[-1][1] / 1e9, 2),
         "by_minute": [round(n / 1e9, 2) for n in minutes.values()],
     }
+
+
+def course(counts: list[int]) -> dict[str, int]:
+    """Return the first, largest and last of counts."""
+    return {"first": counts[0], "largest": max(counts), "last": counts[-1]}
 
 
 @contextmanager
