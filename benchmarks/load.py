@@ -73,7 +73,6 @@ class Person:
     tally: Tally
     query: str
     dropped: set[int] = field(default_factory=set)
-    network: int = 0
     jobs: set[str] = field(default_factory=set)
     plans: set[str] = field(default_factory=set)
 
@@ -116,17 +115,16 @@ class Person:
             await self.visit.wait(1)
             return
         act = button.id.rpartition("-lab-")[2].lower()
-        if act == "next":
-            self.network = (self.network + 1) % self._n_networks()
-        elif act == "unprotect":
-            self.dropped.add(self.network)
-        else:
-            self.dropped.discard(self.network)
+        if act == "unprotect":
+            self.dropped.add(self._selected())
+        elif act == "protect":
+            self.dropped.discard(self._selected())
         self.tally.add(act, await self.visit.press(button))
 
-    def _n_networks(self) -> int:
+    def _selected(self) -> int:
+        """Return the network that the buttons are of; *Next* follows the table, not the numbers."""
         tables = [s for s in self.visit.elements("bidi_component") if s.id.endswith("-lab-table")]
-        return len(component_data(tables[0])["rows"])
+        return int(component_data(tables[0])["selected"])
 
     async def _apply(self) -> None:
         if not self.dropped or self.draw.random() < 0.5:
@@ -230,7 +228,9 @@ async def _load(setting: argparse.Namespace, url: str, pid: int, query: str) -> 
         for page in (*READ, "prune"):
             cold.add(page or "start", await visit.open(page, query))
             cold.errors += visit.errors()
-    tally, samples, held = Tally(), [], []
+    tally = Tally()
+    samples: list[tuple[float, int]] = []
+    held: list[tuple[int, int]] = []
     watch = asyncio.create_task(_watch(pid, samples, held))
     began = time.monotonic()
     busy = psutil.Process(pid).cpu_times()

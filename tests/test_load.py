@@ -5,7 +5,7 @@ import asyncio
 import numpy as np
 import pytest
 from browsing import served
-from load import EVALUATE, TOGGLES, Person, Tally, memory, role_of, spread
+from load import EVALUATE, TOGGLES, Person, Tally, course, memory, role_of, spread
 from visits import Visit, cookies_of, visiting
 
 PATIENCE_S = 120.0
@@ -37,7 +37,7 @@ async def _two_visits(url: str, query: str) -> None:
         assert following is not None
         await of_b.press(following)
         b = person(of_b, TOGGLES)
-        b.dropped, b.network = {0}, 1
+        b.dropped = {0}
         b.check()
         assert b.tally.crossings == []
         assert b.tally.errors == []
@@ -90,5 +90,6 @@ def test_roles_times_and_memory() -> None:
     assert 5 <= roles.count("reads") <= 8
     assert spread([]) == {"n": 0}
     assert spread([1.0, 2.0, 3.0]) == {"n": 3, "p50": 2.0, "p95": 2.9, "max": 3.0}
+    assert course([12, 36, 21]) == {"first": 12, "largest": 36, "last": 21}
     samples = [(0.0, 10**9), (59.0, 3 * 10**9), (61.0, 2 * 10**9)]
     assert memory(samples) == {"first": 1.0, "largest": 3.0, "last": 2.0, "by_minute": [3.0, 2.0]}

@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.doors import answers, here, patience, people, visits
+from app.doors.crowd import Crowd
 from app.doors.requests import HOST, PARAMETER, Request, name_of, netloc, pass_cookie, read_request
 from app.doors.settings import DoorSettings
 
@@ -60,6 +61,7 @@ class Guard:
         self._door = here.door() if door is None else door
         self._pass = _pass_of(self._door)
         self._wrong = asyncio.Semaphore(_N_WRONG)
+        self._crowd = Crowd()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer it."""
@@ -70,12 +72,18 @@ class Guard:
         if not request.is_socket:
             receive = patience.within_time(receive)
         answer = await self._answer(request, receive)
-        if answer is None:
+        if request.is_socket:
+            visit = visits.id_of(request.cookies, self._door)
+            if answer is not None or not self._crowd.has_room(visit):
+                # Before the handshake is accepted: the server answers it with 403.
+                await send({"type": "websocket.close", "code": 1008, "reason": "not let in"})
+                return
+            self._mark(scope, request)
+            with self._crowd.counted(visit):
+                await self._app(scope, receive, self._adding(request, send))
+        elif answer is None:
             self._mark(scope, request)
             await self._app(scope, receive, self._adding(request, send))
-        elif request.is_socket:
-            # Before the handshake is accepted: the server answers it with 403.
-            await send({"type": "websocket.close", "code": 1008, "reason": "not let in"})
         else:
             await answer(scope, receive, self._adding(request, send))
 

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import typer
 from streamlit import auth_util, config
 
-from app.doors import early, guard, here, patience, people, requests
+from app.doors import crowd, early, guard, here, patience, people, requests
 from app.doors.settings import ANY, DoorSettings, is_loopback
 from app.doors.uploads import Uploads
 from fnprune_core.errors import SettingsError
@@ -34,6 +34,7 @@ async def announced(_app: object) -> AsyncIterator[dict[str, Any]]:
 
     Meanwhile what pages need is imported.
     """
+    crowd.raise_open_files()
     early.import_early()
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     door = here.door()
