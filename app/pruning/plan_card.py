@@ -3,11 +3,10 @@
 from contextlib import suppress
 from urllib.parse import urlencode
 
-import pandas as pd
 import streamlit as st
 
 from app import pages
-from app.pruning import form_words
+from app.pruning import decision_table, form_words
 from app.pruning.data import title
 from app.shell import resources, view_state, wording
 from app.shell.caches import peaks
@@ -225,20 +224,4 @@ def _log(notes: PlanNotes) -> None:
         if not notes.decisions:
             st.caption("No network was dropped or kept by hand on the way to this plan.")
             return
-        steps = notes.decisions[::-1]
-        st.dataframe(
-            pd.DataFrame(
-                {
-                    "time": pd.to_datetime([s.time for s in steps], errors="coerce", utc=True),
-                    "decision": [s.what for s in steps],
-                    "not protected": [", ".join(map(str, s.pruned)) for s in steps],
-                    "protected": [", ".join(map(str, s.kept)) for s in steps],
-                    "reason": [s.reason for s in steps],
-                }
-            ),
-            hide_index=True,
-            alt=f"{len(steps)} decisions, newest first",
-            column_config={
-                "time": st.column_config.DatetimeColumn(format="MMM D, HH:mm:ss"),
-            },
-        )
+        decision_table.draw(notes.decisions)

@@ -237,3 +237,8 @@ def no_networks() -> None:
         page=START,
         icon="neurology",
     )
+
+
+def no_plans(sentence: str, *, title: str = "No plan yet") -> None:
+    """Say that there is no plan yet, and where to make one."""
+    empty(title, sentence, button="Go to Prune", page=PRUNE, icon="content_cut")

@@ -1,6 +1,7 @@
 """The progress of jobs: started, polled, stopped, and their results taken once."""
 
 from collections.abc import Callable
+from typing import Any
 
 import streamlit as st
 
@@ -88,6 +89,26 @@ def _progress(job_id: str, place: int) -> None:
         draw_progress(job, place=place)
     else:
         st.rerun()
+
+
+def live(job_id: str, event: type[Any], draw: Callable[[Any], None]) -> None:
+    """Draw what a running job has found so far, again every two seconds.
+
+    Parameters
+    ----------
+    event : type
+        Of the job's events that hold it, as `found`.
+    """
+    st.fragment(_live, run_every=2.0)(job_id, event, draw)
+
+
+def _live(job_id: str, event: type[Any], draw: Callable[[Any], None]) -> None:
+    job = resources.jobs().job(job_id)
+    if job is None or not job.is_active:
+        st.rerun()
+    found = [each.found for each in job.events if isinstance(each, event)]
+    if found:
+        draw(found[-1])
 
 
 def draw_progress(job: Job, *, place: int = 0) -> None:

@@ -43,10 +43,4 @@ with frame.explaining():
     if view_state.view().plan:
         show(view_state.view().plan)
     else:
-        frame.empty(
-            "No plan yet",
-            "Choose what to protect and apply it; the plan can then be taken away.",
-            button="Go to Prune",
-            page=frame.PRUNE,
-            icon="content_cut",
-        )
+        frame.no_plans("Choose what to protect and apply it; the plan can then be taken away.")

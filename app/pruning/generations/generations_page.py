@@ -148,12 +148,8 @@ with frame.explaining():
     open_newest()
     every_plan = cache.plans()
     if not every_plan and not view_state.view().generation:
-        frame.empty(
-            "No plan yet",
-            "Choose what to protect and apply it; then see what the pruned model writes.",
-            button="Go to Prune",
-            page=frame.PRUNE,
-            icon="content_cut",
+        frame.no_plans(
+            "Choose what to protect and apply it; then see what the pruned model writes."
         )
     else:
         if view_state.view().generation:

@@ -1,16 +1,13 @@
 """The log of decisions: shown on the page, kept with the plan, and read again with it."""
 
-import pandas as pd
 import streamlit as st
 
+from app.pruning import decision_table
 from app.shell import resources, view_state
 from app.shell.jobs import Failure
 from app.widgets import frame
 from fnprune_core.errors import CorruptArtifactError, FnpruneError
 from fnprune_core.plans import decision_log
-from fnprune_core.plans.decision_log import Decision
-
-_MOST_NAMED = 12
 
 
 def adopt(plan: str) -> None:
@@ -31,17 +28,7 @@ def show(plan: str) -> None:
     log = view_state.decisions()
     with st.expander(f"Log of decisions ({len(log)})", icon=":material/history:", key="lab-log"):
         if log:
-            st.dataframe(
-                table(log),
-                hide_index=True,
-                key="lab-log-table",
-                alt=f"{len(log)} decisions, newest first",
-                column_config={
-                    "time": st.column_config.DatetimeColumn(format="MMM D, HH:mm:ss"),
-                    "decision": st.column_config.TextColumn(width="medium"),
-                    "reason": st.column_config.TextColumn(width="large"),
-                },
-            )
+            decision_table.draw(log, key="lab-log-table")
         else:
             st.caption("Nothing decided yet: all networks are protected.")
         st.caption(
@@ -50,31 +37,6 @@ def show(plan: str) -> None:
         )
         if plan:
             _show_damage(plan)
-
-
-def table(log: tuple[Decision, ...]) -> pd.DataFrame:
-    """Return the log as a table, newest first."""
-    return pd.DataFrame(
-        {
-            "time": pd.to_datetime(
-                [decision.time for decision in log[::-1]],
-                errors="coerce",
-                utc=True,
-                format="ISO8601",
-            ),
-            "decision": [decision.what for decision in log[::-1]],
-            "not protected": [_networks_text(decision.pruned) for decision in log[::-1]],
-            "protected": [_networks_text(decision.kept) for decision in log[::-1]],
-            "about": [_networks_text(decision.noted) for decision in log[::-1]],
-            "reason": [decision.reason for decision in log[::-1]],
-        }
-    )
-
-
-def _networks_text(networks: tuple[int, ...]) -> str:
-    listed = ", ".join(map(str, networks[:_MOST_NAMED]))
-    n_more = len(networks) - _MOST_NAMED
-    return f"{listed} and {n_more} more" if n_more > 0 else listed
 
 
 def _show_damage(plan: str) -> None:

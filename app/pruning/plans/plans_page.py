@@ -11,6 +11,7 @@ from app.widgets import atlas_frame, frame
 from fnprune_core.errors import FnpruneError
 from fnprune_core.evaluation.history import History
 
+_NONE = "Choose networks to protect and apply: each plan is kept here."
 SHOWN = {"history": "Runs", "sweep": "Cost against size"}
 
 
@@ -72,13 +73,7 @@ with frame.explaining():
     for error in history.unreadable:
         frame.error(describe_error(error))
     if not history.plans and not view_state.view().atlas:
-        frame.empty(
-            "No plans yet",
-            "Choose networks to protect and apply: each plan is kept here.",
-            button="Go to Prune",
-            page=frame.PRUNE,
-            icon="content_cut",
-        )
+        frame.no_plans(_NONE, title="No plans yet")
     else:
         section = atlas_frame.section(SHOWN, key="plans-shown")
         text = choose_text(history)
@@ -87,10 +82,4 @@ with frame.explaining():
         elif history.plans:
             show_history(history, text)
         else:
-            frame.empty(
-                "No plans yet",
-                "Choose networks to protect and apply: each plan is kept here.",
-                button="Go to Prune",
-                page=frame.PRUNE,
-                icon="content_cut",
-            )
+            frame.no_plans(_NONE, title="No plans yet")

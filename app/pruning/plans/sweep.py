@@ -32,12 +32,10 @@ _USUAL = ["network-energy", "flap", "wanda", "random"]
 
 def draw(history: History, text: str) -> None:
     """Draw the picture of all plans measured on a text, or of the sweep under way."""
-    job = job_progress.job_of("sweep")
+    job = job_progress.follow("sweep", on_done=_notify_done)
     if job is not None and job.is_active:
-        job_progress.follow("sweep", on_done=_notify_done)
-        st.fragment(_draw_live, run_every=2.0)(job.id)
+        job_progress.live(job.id, SweepSoFar, _draw_swept)
         return
-    job_progress.follow("sweep", on_done=_notify_done)
     if text:
         kept = runs.compared_on(history, text)
         dense = cache.dense_on(history, text, kept)
@@ -70,16 +68,10 @@ def _notify_done(job: Job) -> None:
     view_state.notify(f"Sweep done, {len(failed)} plans failed" if failed else "Sweep done")
 
 
-def _draw_live(job_id: str) -> None:
-    job = resources.jobs().job(job_id)
-    if job is None or not job.is_active:
-        st.rerun()
-    events = [event.found for event in job.events if isinstance(event, SweepSoFar)]
-    if events:
-        swept = events[-1]
-        dense = Level(perplexity=swept.dense.perplexity, error=swept.dense.standard_error)
-        _draw_picture(sweep_table(swept), dense, key="trade-live")
-        _show_failures(swept)
+def _draw_swept(swept: Sweep) -> None:
+    dense = Level(perplexity=swept.dense.perplexity, error=swept.dense.standard_error)
+    _draw_picture(sweep_table(swept), dense, key="trade-live")
+    _show_failures(swept)
 
 
 def sweep_table(swept: Sweep) -> pd.DataFrame:

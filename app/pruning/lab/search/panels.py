@@ -16,7 +16,7 @@ from app.pruning.lab.search.search_tasks import (
     search_layers,
     search_shares,
 )
-from app.shell import resources, view_state, wording
+from app.shell import view_state, wording
 from app.shell.jobs import Job
 from app.shell.tasks import Task
 from app.shell.text_choice import TextChoice
@@ -93,7 +93,7 @@ def _search(division: _Division, settings: PlanSettings, texts: TextChoice | Non
     job = job_progress.follow(division.kind, on_done=keep_result)
     if job is not None and job.is_active:
         if division.live is not None:
-            st.fragment(_draw_live, run_every=2.0)(job.id, division.live)
+            job_progress.live(job.id, SearchSoFar, division.live)
         return
     result = view_state.widget(result_key)
     if result is not None:
@@ -111,15 +111,6 @@ def _search(division: _Division, settings: PlanSettings, texts: TextChoice | Non
     if is_pressed and texts is not None:
         job_progress.start(division.search(SearchJob(model=view.model, order=order, texts=texts)))
         st.rerun()
-
-
-def _draw_live(job_id: str, draw: Callable[[Any], None]) -> None:
-    job = resources.jobs().job(job_id)
-    if job is None or not job.is_active:
-        st.rerun()
-    events = [event.found for event in job.events if isinstance(event, SearchSoFar)]
-    if events:
-        draw(events[-1])
 
 
 def _order_of_shares(settings: PlanSettings) -> ShareOrder | None:
