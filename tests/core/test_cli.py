@@ -174,7 +174,7 @@ OUT_OF_BOUNDS = {
     "names 1,000,000,000 networks": ("plan", "RECORDING", "--preserve", "0-999999999"),
     "over 10,000 plans": ("sweep", "RECORDING", "--seeds", "9999"),
     "is not a unit": ("plan", "RECORDING", "--keep-units", "0:" + "9" * 5000),
-    "n_rounds is 5,000; it goes to 1,000": (
+    "n_rounds must be 1 or more and 1,000 or less": (
         "search", "layers", "RECORDING", "--rounds", "5000", "--score", "flap",
     ),
 }  # fmt: skip

@@ -11,6 +11,7 @@ MOST_LINES = 100  # a module of more has tests of its own
 COVERED_ELSEWHERE: dict[str, str] = {
     "atlas/search/effects.py": "What the search asks of a model: compared with the effects of "
     "each network and unit alone in core/atlas/search/test_find.py.",
+    "commands/console.py": "What commands print, errors and JSON too: core/test_cli.py.",
     "commands/example.py": "Thin: the example is made in core/test_workflows.py, and the demo "
     "runs in core/commands/test_demo.py.",
     "commands/experiments/lesion.py": "Thin: called on the atlas and texts of "
