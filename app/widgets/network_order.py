@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app.figures.columns import name as column_name
+from app.figures.base import column_name
 from app.shell import resources, view_state, wording
 from fnprune_core.atlas.membership import HIGH
 from fnprune_core.atlas.network_atlas import NetworkAtlas

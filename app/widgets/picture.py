@@ -6,8 +6,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app.figures.base import Picture
-from app.figures.columns import in_words
+from app.figures.base import Picture, in_words
 from app.shell import resources, view_state, wording
 from app.shell.components import component
 from app.shell.wording import plain

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from app.figures.columns import in_words
+from app.figures.base import in_words
 from app.figures.theme import network_colours
 from app.shell import wording
 from app.shell.caches.nilearn import Scan

@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from app.experiments.localizers import body, figures
-from app.figures.columns import in_words
+from app.figures.base import in_words
 from app.shell import glossary, recipes, resources, view_state, wording
 from app.widgets import frame
 from app.widgets.picture import csv_button, draw_picture

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from app.figures.columns import name as column_name
+from app.figures.base import column_name
 from app.pruning import comparison
 from app.pruning.comparison_rows import Choices
 from app.pruning.data import title

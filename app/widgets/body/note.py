@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pandas as pd
 import streamlit as st
 
-from app.figures.columns import in_words
+from app.figures.base import in_words
 from app.shell import wording
 from app.widgets.picture import csv_button, provenance
 

@@ -95,7 +95,7 @@ def test_weights_of_layers_are_searched_taken_and_checked(open_page, example) ->
     job = finish(at)
     assert job.state == "done", job.failure
     assert not at.exception
-    if not job.result.settings.layer_weights:  # nothing helped: weights by hand, then
+    if not job.result.best.settings.layer_weights:  # nothing helped: weights by hand, then
         assert "better than what it began with" in "\n".join(each.value for each in at.markdown)
         at.segmented_control(key="prune-allocation").set_value("weighted").run()
         at.text_input(key="prune-weights").set_value("1, 0.5, 0").run()

@@ -206,7 +206,7 @@ def test_files_for_other_heads_are_refused(llama, planned, workspace, tmp_path):
         ({"group_counts": [4, 4, 4]}, "KV groups, tiny-Llama has 2, 2, 2"),
         ({"removed_groups": [[0, 1], [], []]}, "empty layer 0 of attention"),
         ({"removed_groups": [[2], [], []]}, "does not fit its own layout"),
-        ({"removed_groups": [[], [], []]}, "the refitted columns of attention"),
+        ({"removed_groups": [[], [], []]}, "the refitted attention.columns are of shape"),
     ):
         folder = tmp_path / str(len(list(tmp_path.iterdir())))
         shutil.copytree(workspace.folder("plans", id), folder)

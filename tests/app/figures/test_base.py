@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from app.figures.columns import NAMES, in_words
+from app.figures.base import COLUMN_NAMES, in_words
 
 
 def test_columns_have_names_in_words_and_p_is_as_people_read_it():
@@ -18,4 +18,4 @@ def test_columns_have_names_in_words_and_p_is_as_people_read_it():
 
 
 def test_no_two_columns_have_one_name():
-    assert len(set(NAMES.values())) == len(NAMES)
+    assert len(set(COLUMN_NAMES.values())) == len(COLUMN_NAMES)
