@@ -13,7 +13,7 @@ from fnprune_core.plans import files
 from fnprune_core.plans.command_line import plan_command as plan_line
 from fnprune_core.plans.command_line import ranges, spelled
 from fnprune_core.report.material import Material
-from fnprune_core.report.parts import Block, Code, Section, Text
+from fnprune_core.report.parts import Block, Code, Text
 from fnprune_core.storage.manifests import read_manifest
 from fnprune_core.texts.documents import builtin_documents
 
@@ -32,12 +32,8 @@ _ICA = {
 _ICA_ONLY_PYTHON = {"tol": 1e-4, "n_session_components": None}
 
 
-def reproduce(material: Material) -> Section:
-    """Return the commands, each with the id that it must print."""
-    return Section(key="reproduce", title="To make it again", blocks=tuple(_reproduce(material)))
-
-
-def _reproduce(material: Material) -> Iterator[Block]:
+def reproduce(material: Material) -> Iterator[Block]:
+    """Yield the commands, each with the id that it must print."""
     yield Text(
         text="An id is a hash of everything that determines a result: model, texts, parameters, "
         "seed. The same command prints the same id, and finds finished work instead of doing it "

@@ -18,7 +18,6 @@ from fnprune_core.report.parts import (
     Column,
     Heading,
     Missing,
-    Section,
     Slot,
     Table,
     Text,
@@ -26,11 +25,6 @@ from fnprune_core.report.parts import (
 
 _MOST_STUDIES = 3
 _MOST_NETWORKS = 6
-
-
-def localizers(material: Material) -> Section:
-    """Return the localizers that were run: contrasts, responding networks, decoding."""
-    return Section(key="localizers", title="Localizers", blocks=tuple(_localizers(material)))
 
 
 def localizers_lack(material: Material) -> list[Missing]:
@@ -46,7 +40,8 @@ def localizers_lack(material: Material) -> list[Missing]:
     ]
 
 
-def _localizers(material: Material) -> Iterator[Block]:
+def localizers(material: Material) -> Iterator[Block]:
+    """Yield the localizers that were run: contrasts, responding networks, decoding."""
     yield from localizers_lack(material)
     results, errors = material.localizers
     yield from material.left_out(errors)
@@ -131,11 +126,6 @@ def responding(material: Material, result: LocalizerResult) -> pd.DataFrame:
 # Lesions ---------------------------------------------------------------------------------------
 
 
-def lesions(material: Material) -> Section:
-    """Return the lesion studies: loss change by network and column, dissociations."""
-    return Section(key="lesions", title="Lesions", blocks=tuple(_lesions(material)))
-
-
 def lesions_lack(material: Material) -> list[Missing]:
     """Return how a lesion study is made, if there is none."""
     if lesion_studies(material.workspace, material.atlas.id):
@@ -164,7 +154,8 @@ def lesion_name(material: Material, lesion: Lesion) -> str:
     return f"{numbers}{f' and {n_more} more' if n_more > 0 else ''}{scale}"
 
 
-def _lesions(material: Material) -> Iterator[Block]:
+def lesions(material: Material) -> Iterator[Block]:
+    """Yield the lesion studies: loss change by network and column, dissociations."""
     yield from lesions_lack(material)
     yield from material.left_out(material.studies[1])
     all_studies = studies(material)

@@ -8,7 +8,7 @@ from fnprune_core.evaluation.history import history
 from fnprune_core.evaluation.intervals import MIN_DOCUMENTS
 from fnprune_core.reliability.resampling import LEAST_DOCUMENTS
 from fnprune_core.report.material import Material
-from fnprune_core.report.parts import Listing, Section
+from fnprune_core.report.parts import Block, Listing
 
 #: Fewer members than this say little of where a network is.
 FEW = 10
@@ -18,13 +18,9 @@ _TOKENS_A_NETWORK = 100
 _LOW = 0.5
 
 
-def limits(material: Material) -> Section:
-    """Return the limits, those of these data first."""
-    return Section(
-        key="limits",
-        title="Limits",
-        blocks=(Listing(items=tuple([*_of_these_data(material), *_in_general()])),),
-    )
+def limits(material: Material) -> Iterator[Block]:
+    """Yield the limits, those of these data first."""
+    yield Listing(items=(*_of_these_data(material), *_in_general()))
 
 
 def _of_these_data(material: Material) -> Iterator[str]:

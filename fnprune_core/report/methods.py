@@ -12,7 +12,7 @@ from fnprune_core.plans.allocation import ALLOCATIONS
 from fnprune_core.pruning.compensation import COMPENSATIONS
 from fnprune_core.reliability.assess import PARTS
 from fnprune_core.report.material import Material
-from fnprune_core.report.parts import Block, Column, Heading, Section, Table, Text
+from fnprune_core.report.parts import Block, Column, Heading, Table, Text
 from fnprune_core.scores.units import SCORES
 from fnprune_core.storage.manifests import read_manifest
 
@@ -21,20 +21,10 @@ _CONTRAST = {"cube": "the fourth power (kurtosis)", "logcosh": "log cosh"}
 _ALGORITHM = {"fastica": "FastICA {hyvarinen1999}", "picard": "Picard-O {ablin2018}"}
 
 
-def methods(material: Material) -> Section:
-    """Return the methods, from the model to the statistics."""
-    return Section(
-        key="methods",
-        title="Methods",
-        blocks=(
-            *_model_and_texts(material),
-            *_networks(material),
-            *_trust(material),
-            *_decoding(material),
-            *_pruning(material),
-            *_software(material),
-        ),
-    )
+def methods(material: Material) -> Iterator[Block]:
+    """Yield the methods, from the model to the statistics."""
+    for part in (_model_and_texts, _networks, _trust, _decoding, _pruning, _software):
+        yield from part(material)
 
 
 def _model_and_texts(material: Material) -> Iterator[Block]:

@@ -11,7 +11,7 @@ from fnprune_core.atlas.chance.beside import STATISTICS
 from fnprune_core.atlas.chance.directions import KINDS
 from fnprune_core.errors import SettingsError
 from fnprune_core.report.material import Material
-from fnprune_core.report.parts import P_FORM, Block, Column, Missing, Section, Slot, Table, Text
+from fnprune_core.report.parts import P_FORM, Block, Column, Missing, Slot, Table, Text
 
 _SIGNIFICANT = 0.05
 _TOTALS = {
@@ -23,12 +23,8 @@ _TOTALS = {
 }
 
 
-def networks(material: Material) -> Section:
-    """Return the parcellation, the table of networks, and the chosen ones in full."""
-    return Section(key="networks", title="Networks", blocks=tuple(_networks(material)))
-
-
-def _networks(material: Material) -> Iterator[Block]:
+def networks(material: Material) -> Iterator[Block]:
+    """Yield the parcellation, the table of networks, and the chosen ones in full."""
     labels = material.atlas.parcellation(z=material.z)
     is_labelled = labels >= 0
     sizes = np.bincount(labels[is_labelled], minlength=material.atlas.n_networks)
@@ -88,12 +84,8 @@ def networks_lack(material: Material) -> list[Missing]:
     ]
 
 
-def decoded(material: Material) -> Section:
-    """Return the section on what networks go with: domains with their test, trivial things."""
-    return Section(key="decoding", title="Decoding", blocks=tuple(_decoded(material)))
-
-
-def _decoded(material: Material) -> Iterator[Block]:
+def decoded(material: Material) -> Iterator[Block]:
+    """Yield the section on what networks go with: domains with their test, trivial things."""
     domain_test = material.domain_test
     if domain_test is None:
         yield from decoding_lacks(material)
@@ -229,12 +221,8 @@ def _follows_text(tags: tuple[decoding.Tag, ...]) -> str:
     return ", ".join(f"{tag.name} ({tag.measure} {tag.value:.2g})" for tag in tags)
 
 
-def connected(material: Material) -> Section:
-    """Return the section on how networks go together in time."""
-    return Section(key="connectome", title="Connectome", blocks=tuple(_connected(material)))
-
-
-def _connected(material: Material) -> Iterator[Block]:
+def connected(material: Material) -> Iterator[Block]:
+    """Yield the section on how networks go together in time."""
     if material.atlas.n_networks < 2:
         yield Text(text="There is one network.")
         return

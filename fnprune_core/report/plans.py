@@ -26,7 +26,6 @@ from fnprune_core.report.parts import (
     Column,
     Heading,
     Missing,
-    Section,
     Slot,
     Table,
     Text,
@@ -38,12 +37,8 @@ _MOST_TEXTS = 3
 _MOST_GENERATIONS = 4
 
 
-def plans(material: Material) -> Section:
-    """Return the plans with their figures, the layers they cut, speed and generations."""
-    return Section(key="plans", title="Pruning plans", blocks=tuple(_plans(material)))
-
-
-def _plans(material: Material) -> Iterator[Block]:
+def plans(material: Material) -> Iterator[Block]:
+    """Yield the plans with their figures, the layers they cut, speed and generations."""
     yield from plans_lack(material)
     yield from material.left_out(
         [*material.all_plans.unreadable, *material.speeds[1], *material.generations[1]]

@@ -7,7 +7,7 @@ import pandas as pd
 from fnprune_core.atlas.membership import HIGH
 from fnprune_core.reliability.assess import PARTS, trust_table, unreadable_parts
 from fnprune_core.report.material import Material
-from fnprune_core.report.parts import Block, Column, Missing, Section, Slot, Table, Text
+from fnprune_core.report.parts import Block, Column, Missing, Slot, Table, Text
 
 _NULLS = {"gaussian": "Gaussian null", "shift": "shift null"}
 _FIGURES = {
@@ -17,12 +17,8 @@ _FIGURES = {
 }
 
 
-def trust(material: Material) -> Section:
-    """Return reproducibility, stability, nulls and the number of networks."""
-    return Section(key="trust", title="Trust", blocks=tuple(_trust(material)))
-
-
-def _trust(material: Material) -> Iterator[Block]:
+def trust(material: Material) -> Iterator[Block]:
+    """Yield reproducibility, stability, nulls and the number of networks."""
     assessment = material.assessment
     yield from trust_lacks(material)
     yield from material.left_out(unreadable_parts(material.workspace, material.atlas.id))

@@ -1,6 +1,6 @@
 """Table of the sections of a report."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from fnprune_core.errors import FnpruneError, SettingsError
@@ -16,7 +16,7 @@ from fnprune_core.report.limits import limits
 from fnprune_core.report.material import Material
 from fnprune_core.report.methods import methods
 from fnprune_core.report.networks import connected, decoded, decoding_lacks, networks, networks_lack
-from fnprune_core.report.parts import Missing, Section
+from fnprune_core.report.parts import Block, Missing, Section
 from fnprune_core.report.plans import plans, plans_lack
 from fnprune_core.report.reliability import trust, trust_lacks
 
@@ -30,13 +30,14 @@ class SectionRow:
     title, tells : str
         For people: its title, and what it tells.
     write : callable
+        Yields the blocks of the section.
     lacks : callable
         What is not there yet, found without writing it.
     """
 
     title: str
     tells: str
-    write: Callable[[Material], Section]
+    write: Callable[[Material], Iterable[Block]]
     lacks: Callable[[Material], Sequence[Missing]] = lambda _: ()
 
 
@@ -165,12 +166,13 @@ def write_sections(material: Material, names: Sequence[str] = tuple(SECTIONS)) -
             ProgressEvent(stage="writing", done=number, total=len(keys), unit="sections")
         )
         try:
-            sections.append(SECTIONS[name].write(material))
+            blocks = tuple(SECTIONS[name].write(material))
         except FnpruneError as error:
             raise type(error)(
                 f"The section {SECTIONS[name].title!r} cannot be written: {error.message}",
                 hint=f"{error.hint} Or leave the section {name!r} out.".strip(),
             ) from error
+        sections.append(Section(key=name, title=SECTIONS[name].title, blocks=blocks))
     material.progress(
         ProgressEvent(stage="writing", done=len(keys), total=len(keys), unit="sections")
     )

@@ -93,6 +93,6 @@ def test_command_line_preview_and_report_know_them(example, fresh) -> None:
     assert [row["score"] for row in sweep["points"]] == ["toy"]
 
     atlas = open_atlas(workspace, example.atlas)
-    section = methods(Material(workspace=workspace, atlas=atlas, z=3.0))
-    words = " ".join(block.text for block in section.blocks if isinstance(block, Text))
+    blocks = methods(Material(workspace=workspace, atlas=atlas, z=3.0))
+    words = " ".join(block.text for block in blocks if isinstance(block, Text))
     assert all(part in words for part in SAYS)
