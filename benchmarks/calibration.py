@@ -480,19 +480,25 @@ def connectome_intervals(rng: np.random.Generator, *, short: bool) -> Iterator[R
 def names(rng: np.random.Generator, *, short: bool) -> Iterator[Row]:
     """Yield how many networks of nothing have a name after a domain that holds on other documents.
 
-    Documents differ in energy by e^0.5, whatever their domain.
+    Documents differ in energy by e^0.5, whatever their domain. In the last case their means follow
+    it, as those of units that are shifted by themselves do.
     """
     n_times, k, length = (2 if short else 10), 60, 60
-    for n_domains, per_domain in ((2, 3), (2, 8), (3, 3), (5, 3), (5, 8)):
+    for n_domains, per_domain, spread in (
+        (2, 3, 0), (2, 8, 0), (3, 3, 0), (5, 3, 0), (5, 8, 0), (5, 8, 3)
+    ):  # fmt: skip
         named, hold = 0, 0
         document = np.arange(n_domains * per_domain).repeat(length)
         for _ in range(n_times):
             own = np.exp(0.5 * rng.standard_normal((k, n_domains * per_domain)))[:, document]
-            atlas = _atlas(own * _slow(rng, (k, len(document))), document, n_domains)
+            means = rng.normal(0, spread, (k, n_domains))[:, document % n_domains] if spread else 0
+            courses = means + own * _slow(rng, (k, len(document)))
+            atlas = _atlas(courses, document, n_domains)
             found = [name for name in domain_names(atlas) if name is not None]
             named += len(found)
             hold += sum(name.holds for name in found)
         what = f"{n_domains} domains of {per_domain} documents"
+        what += ", whose means differ" * bool(spread)
         yield share(f"{what}: named after one", named, n_times * k)
         yield share(f"{what}: the name holds", hold, n_times * k, most=0.05)
 

@@ -2,7 +2,9 @@
 
 A network is named after a domain that holds over half of its energy per token; over more where
 there are fewer than five domains, for with two of them one always has half. One long or odd
-document can bring that about: then other documents of the domain do not show it.
+document can bring that about: then other documents of the domain do not show it. And the means of
+single units differ between domains, which needs no network: so other documents must show it around
+the mean of each session.
 """
 
 from dataclasses import dataclass
@@ -33,8 +35,8 @@ class DomainName:
     share : float
         Of the network's energy, over all documents.
     held_out : float
-        The same over documents that the name was not given from: the median over splits of the
-        documents; NaN where the domain has under 3 documents.
+        The same around the means of sessions, over documents that the name was not given from:
+        the median over splits of the documents; NaN where the domain has under 3 documents.
     lowest : float
         Below it are one in ten splits.
     holds : bool
@@ -59,7 +61,8 @@ class DomainName:
             )
         text = (
             f"{self.domain} holds {100 * self.share:.0f} % of its energy, "
-            f"{100 * self.held_out:.0f} % on documents that it was not named from"
+            f"{100 * self.held_out:.0f} % around session means on documents that it was not named "
+            "from"
         )
         if self.holds:
             return text
@@ -96,10 +99,11 @@ def domain_names(
     """Return the domain of each network, tried on other documents; None where none holds enough.
 
     The documents of each domain are split in two halves, 50 times. Wherever one half names the
-    network after its domain, the share in the other half counts. Parts of one text are one
-    document.
+    network after its domain, the share in the other half counts, of the energy around the mean of
+    each session: that mean is there, too, when each unit is shifted in time by itself. Parts of one
+    text are one document.
     """
-    energy, n_tokens, domain = _documents(atlas)
+    energy, around, n_tokens, domain = _documents(atlas)
     shares = atlas.domain_share()
     n_domains = shares.shape[1]
     least = least_share(n_domains)
@@ -108,12 +112,15 @@ def domain_names(
     tried: list[list[float]] = [[] for _ in top]
     for _ in range(n_splits):
         half = _split(domain, n_domains, rng)
-        by_half = [
-            _shares(energy[:, half == number], n_tokens[half == number], domain[half == number],
-                    n_domains)
-            for number in range(2)
-        ]  # fmt: skip
-        for naming, other in (by_half, by_half[::-1]):
+        named, tested = (
+            [
+                _shares(of[:, half == number], n_tokens[half == number], domain[half == number],
+                        n_domains)
+                for number in range(2)
+            ]
+            for of in (energy, around)
+        )  # fmt: skip
+        for naming, other in zip(named, tested[::-1], strict=True):
             for k, d in enumerate(top):
                 if naming[k, d] > least and np.isfinite(other[k, d]):
                     tried[k].append(float(other[k, d]))
@@ -143,17 +150,23 @@ def _name(
 
 def _documents(
     atlas: NetworkAtlas,
-) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
-    """Return energy (K, documents), usable tokens and domain of each document."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return energy (K, documents), that around session means, tokens and domain of documents."""
     usable = ~atlas.is_dummy
     _, first, code = np.unique(
         document_codes(atlas.tokens)[usable], return_index=True, return_inverse=True
     )
-    squares = np.square(atlas.time_courses[:, usable].astype(np.float64))
-    sums = [np.bincount(code, weights=row) for row in squares]
-    energy = np.asarray(sums, dtype=np.float64)
+    courses = atlas.time_courses[:, usable].astype(np.float64)
+    _, session, length = np.unique(
+        atlas.tokens["session"].to_numpy()[usable], return_inverse=True, return_counts=True
+    )
+    means = [np.bincount(session, weights=row) / length for row in courses]
+    energy, around = (
+        np.array([np.bincount(code, weights=np.square(row)) for row in rows])
+        for rows in (courses, courses - np.array(means)[:, session])
+    )
     domain = atlas.tokens["domain"].cat.codes.to_numpy()[usable][first].astype(np.int64)
-    return energy, np.bincount(code).astype(np.int64), domain
+    return energy, around, np.bincount(code).astype(np.int64), domain
 
 
 def _split(

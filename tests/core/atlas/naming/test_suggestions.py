@@ -29,6 +29,7 @@ def named(
     if domain is not None:
         first = 5 * WINDOW * domain
         courses[0, first : first + n_documents * WINDOW] *= 5
+    courses[:, ::2] *= -1  # so that the mean of a session holds none of it
     atlas = atlas_of(courses=courses, maps=np.eye(2, 100))
     documents = pd.Categorical([f"d{i // WINDOW}" for i in range(N_TOKENS)])
     tokens = atlas.tokens.assign(text=texts, document=documents)
