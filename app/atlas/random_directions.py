@@ -74,7 +74,10 @@ def show_all(atlas: NetworkAtlas) -> None:
             "of": text("of"),
             "differ": number("domains differ", help="Corrected p below 0.05."),
             "named": number("named after a domain"),
-            "hold": number("name holds", help="On documents that it was not given from."),
+            "hold": number(
+                "name holds",
+                help="On documents that it was not given from, around the mean of each session.",
+            ),
             "silhouette": number("silhouette of groups", format="%.2f"),
             "mean_r": number("mean |r| of pairs", format="%.2f"),
         },

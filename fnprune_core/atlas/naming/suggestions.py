@@ -15,9 +15,10 @@ from fnprune_core.storage.workspace import Workspace
 RULE = (
     "A name has up to two parts. First the domain, where over half of the network's energy per "
     "token lies in one of several (80 % with two of them, 67 % with three, 57 % with four); with a "
-    "question mark where that does not hold on documents that it was not named from, or these are "
-    "too few. Then what its energy is on: one word or sign that holds half; else a class of tokens "
-    "that holds half (numbers, line breaks, punctuation …); else the first 16 tokens of a window, "
+    "question mark where that does not hold on documents that it was not named from, around the "
+    "mean of each session, or where these are too few. Then what its energy is on: one word or "
+    "sign that holds half; else a class of tokens that holds half (numbers, line breaks, "
+    "punctuation …); else the first 16 tokens of a window, "
     "where they hold half; else the three words that hold most, where together they hold a tenth "
     "and each draws five times its share of the text. Capitals do not count. Where neither a "
     "domain nor a word holds, tokens that its output "
