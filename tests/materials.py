@@ -7,15 +7,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tiny
 
+from fnprune_core.atlas.membership import STRONG, Members, members_inputs
 from fnprune_core.decomposition import group_ica
+from fnprune_core.decomposition.decomposition import Decomposition
 from fnprune_core.decomposition.group_ica import GroupICA
 from fnprune_core.errors import NotConvergedWarning
 from fnprune_core.models.loading import load_model
 from fnprune_core.recording import record
 from fnprune_core.recording.recording import RecordingSettings
+from fnprune_core.storage.manifests import artifact_id, manifest_of
 from fnprune_core.storage.workspace import Workspace
 
 SETTINGS = RecordingSettings(window=32, n_dummy_tokens=2, max_tokens=None)
@@ -102,6 +106,37 @@ def example(fresh, made) -> Materials:
     """The model and the texts, with the recording and the atlas in the workspace."""
     shutil.copytree(made.root / "workspace", fresh)
     return made
+
+
+@pytest.fixture
+def members_known(example) -> np.ndarray:
+    """Members of the example's networks, stored as measured: (6, n_units); network 5 has none.
+
+    They are two of three units with |z| above 3. Of units shifted in time the rule is said to mark
+    2 %, and |z| > 3 40 %.
+    """
+    from app.shell import resources
+
+    workspace = resources.workspace()
+    maps = Decomposition.load(workspace.existing("decompositions", example.atlas)).spatial_maps
+    known = np.abs(maps) > STRONG
+    known[:, ::3] = known[5] = False
+    for part, share in (("members", known.any(axis=0).mean()), ("shifted_members", 0.02)):
+        n = known.shape[1]
+        found = Members(
+            packed=np.packbits(known, axis=1),
+            beyond=(np.abs(maps) > STRONG).sum(axis=1),
+            n_units=n,
+            n_any=round(share * 1000),
+            n_any_beyond=400,
+            n_alive=1000,
+            n_planned=3,
+        )
+        inputs = {**members_inputs(example.atlas), "part": part}
+        folder = workspace.folder("assessments", artifact_id("assessments", inputs))
+        folder.mkdir(parents=True)
+        found.save(folder, manifest_of("assessments", inputs, {}))
+    return known
 
 
 @pytest.fixture

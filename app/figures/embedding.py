@@ -25,9 +25,9 @@ class UnitPoints:
     places : ndarray (n, 2)
     layer, index : ndarray (n,)
     network : ndarray (n,)
-        Strongest network, −1 where no |z| is above the threshold.
+        Strongest of the networks that a unit belongs to, −1 where it belongs to none.
     z : ndarray (n,)
-        Signed z in the strongest network.
+        Signed z in that network; of units in none, in the strongest of all.
     """
 
     places: NDArray[np.float32]
@@ -58,13 +58,18 @@ class Colouring:
 
 
 def units_map(
-    points: UnitPoints, *, colouring: Colouring, selected: int, threshold: float, palette: Palette
+    points: UnitPoints, *, colouring: Colouring, selected: int, rule: str, palette: Palette
 ) -> Picture:
     """Draw units as points; those of the selected network stand out.
 
     The first traces hold all units, in the order of `points` with their row as customdata; the
     last marks the selected network's; without customdata, so that a lasso counts no unit twice,
     but drawn back with the others outside one.
+
+    Parameters
+    ----------
+    rule : str
+        Which units count as a network's own, in words.
     """
     figure = go.Figure()
     for trace in _unit_traces(points, colouring, palette):
@@ -96,7 +101,7 @@ def units_map(
         figure=figure,
         alternative=(
             f"UMAP of {n:,} units, coloured by {colouring.by}: {n_members:,} belong to a network "
-            f"(|z| above {threshold:g}); {int(is_of_selected.sum()):,} of them, drawn on top, to "
+            f"({rule}); {int(is_of_selected.sum()):,} of them, drawn on top, to "
             f"network {selected}. Only near neighbours mean something, not gaps between groups."
         ),
         table=pd.DataFrame(
@@ -251,7 +256,7 @@ class NetworkPoints:
     places : ndarray (K, 2)
     names : sequence of str
     sizes : ndarray (K,)
-        Units above the threshold.
+        Units of each network.
     domain_of : sequence of int
         Each network's strongest domain, an index into `domains`.
     """

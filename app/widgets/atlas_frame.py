@@ -6,6 +6,7 @@ import streamlit as st
 
 from app.shell import glossary, resources, tasks, view_state
 from app.widgets import frame, job_progress
+from fnprune_core.atlas.membership import shares_sentence
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 MEMBERS, BY_Z = "Members", "By |z|"
@@ -90,11 +91,16 @@ def threshold(key: str, *, tip: str | None = None) -> float:
     help_text = "  \n".join(
         paragraph for paragraph in (glossary.tip("threshold"), tip) if paragraph
     )
-    z: float = st.slider(
-        "Threshold |z|", *view_state.Z_RANGE, view_state.view().z, 0.1, key=key, help=help_text
+    z = view_state.view().z
+    view_state.remember(key, z)  # the slider in a picture may have moved it since
+    st.slider(
+        "Threshold |z|",
+        *view_state.Z_RANGE,
+        step=0.1,
+        key=key,
+        help=help_text,
+        on_change=lambda: view_state.change(z=view_state.widget(key)),
     )
-    if z != view_state.view().z:
-        view_state.change(z=z)
     return z
 
 
@@ -102,23 +108,29 @@ def units_rule(atlas: NetworkAtlas, key: str, *, tip: str | None = None) -> floa
     """Draw the choice of which units count as a network's own; return |z|, or None for members.
 
     Members that halves of the documents agree on come first. Until they are measured, the
-    strongest units stand in, and the page says so and offers to measure.
+    strongest units stand in, and the page says so and offers to measure. Below the choice stands
+    what share of the units either rule marks, also where units are not active together.
     """
-    if atlas.known_members is None:
-        z = threshold(key, tip=tip)
-        st.caption(f"Strongest units (|z| > {z:g}); not checked on halves of the documents.")
-        _offer_members(atlas, key)
-        return z
-    chosen = st.segmented_control(
-        "Units of a network",
-        (MEMBERS, BY_Z),
-        default=MEMBERS,
-        required=True,
-        key=_RULE,
-        persist_state="session",
-        help=f"{glossary.tip('members')}  \n{tip or ''}",
-    )
-    return threshold(key, tip=tip) if chosen == BY_Z else None
+    with st.container(gap="xsmall"):
+        if atlas.known_members is None:
+            z = threshold(key, tip=tip)
+            st.caption(f"Strongest units (|z| > {z:g}); not checked on halves of the documents.")
+            _offer_members(atlas, key)
+            return z
+        chosen = st.segmented_control(
+            "Units of a network",
+            (MEMBERS, BY_Z),
+            default=MEMBERS,
+            required=True,
+            key=_RULE,
+            persist_state="session",
+            help=f"{glossary.tip('members')}  \n{tip or ''}",
+        )
+        z_shown = threshold(key, tip=tip) if chosen == BY_Z else None
+        measured = resources.assessment(atlas.id)
+        if measured.members is not None:
+            st.caption(shares_sentence(measured.members, measured.shifted_members))
+        return z_shown
 
 
 def units_shown(atlas: NetworkAtlas) -> float | None:

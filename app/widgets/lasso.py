@@ -17,27 +17,6 @@ MOST_ROWS = 500
 MOST_BUTTONS = 8
 
 
-def viewed_threshold() -> float:
-    """Return the view's threshold on |z|."""
-    return view_state.view().z
-
-
-def threshold(z: float) -> None:
-    """Draw the choice of the threshold on |z|."""
-    chosen = st.number_input(
-        "Member if |z| above",
-        *view_state.Z_RANGE,
-        z,
-        0.5,
-        key="embedding-z",
-        width=170,
-        help="A threshold on maps, not a test over subjects.",
-    )
-    if chosen != z:
-        view_state.change(z=float(chosen))
-        st.rerun()
-
-
 def chosen_rows(event: Any) -> list[int]:
     """Return the rows that a chart's selection names in its points' customdata, each once."""
     points = event["selection"]["points"] if event else []
@@ -50,7 +29,7 @@ def chosen_rows(event: Any) -> list[int]:
     return sorted(set(rows))
 
 
-def selected_units(atlas: NetworkAtlas, rows: list[int], *, z: float) -> None:
+def selected_units(atlas: NetworkAtlas, rows: list[int], *, z: float | None) -> None:
     """List the picked units, strongest first, with the buttons that open them or their networks."""
     if not rows:
         st.caption("Draw around units with the mouse to list them here.")
@@ -58,7 +37,7 @@ def selected_units(atlas: NetworkAtlas, rows: list[int], *, z: float) -> None:
     table = cache.unit_table(atlas.id, z, rows)
     st.subheader(wording.count(len(table), "unit") + " selected", anchor=False)
     pinned_units.buttons(table["unit"], key="embedding-pins")
-    network_buttons(atlas, Counter(int(k) for k in table["network"]))
+    network_buttons(atlas, Counter(int(k) for k in table["network"]), rule=atlas.rule(z))
     if len(table) > MOST_ROWS:
         st.caption(f"The {MOST_ROWS} strongest of {len(table):,} are listed.")
     listed = table.head(MOST_ROWS)
@@ -72,7 +51,9 @@ def selected_units(atlas: NetworkAtlas, rows: list[int], *, z: float) -> None:
         alt=f"{len(listed)} selected units, strongest first",
         column_config={
             "unit": None,
-            "network": st.column_config.NumberColumn("network", help="−1: no |z| is above"),
+            "network": st.column_config.NumberColumn(
+                "network", help=f"−1: in none ({atlas.rule(z)})"
+            ),
             "z": st.column_config.NumberColumn("z", format="%.2f"),
         },
     )
@@ -83,17 +64,19 @@ def selected_units(atlas: NetworkAtlas, rows: list[int], *, z: float) -> None:
     st.caption("Choose a row to open its unit.")
 
 
-def network_buttons(atlas: NetworkAtlas, units: Counter[int]) -> None:
+def network_buttons(atlas: NetworkAtlas, units: Counter[int], *, rule: str) -> None:
     """Draw a button for each of the networks that most of the units belong to, and the rest.
 
     Parameters
     ----------
     units : Counter
         Number of units by network, −1 for those in none.
+    rule : str
+        Which units belong to a network, in words.
     """
     counts = Counter({network: number for network, number in units.items() if network >= 0})
     if not counts:
-        st.caption("None of them belongs to a network at this threshold.")
+        st.caption(f"None of them belongs to a network ({rule}).")
         return
     largest = counts.most_common(MOST_BUTTONS)
     with st.container(horizontal=True, gap="xsmall"):
@@ -109,7 +92,7 @@ def network_buttons(atlas: NetworkAtlas, units: Counter[int]) -> None:
         others_text = wording.count(len(counts) - MOST_BUTTONS, "more network")
         notes.append(f"{counts.total() - sum(n for _, n in largest):,} in {others_text}")
     if units[-1]:
-        notes.append(f"{units[-1]:,} in no network at this threshold")
+        notes.append(f"{units[-1]:,} in no network ({rule})")
     if notes:
         st.caption(f"and {', '.join(notes)}")
 

@@ -49,9 +49,10 @@ class EmbeddingSettings:
     n_neighbors, min_dist : int, float
         UMAP's: how many neighbours are kept close, and how close points may come.
     z : float
-        |z| above which a unit is a member of a network, in the sampling rule.
+        |z| above which units count for a network in the sampling rule and in `same_network`. Both
+        are of this rule also where the atlas's members are known: the places do not change then.
     least_members : int
-        Members of each network that the sample holds at least, if it has so many.
+        Such units of each network that the sample holds at least, if it has so many.
     seed : int
         Of the sample and the layout. UMAP with a seed works in one thread.
     """
@@ -92,7 +93,8 @@ class Embedding:
     trustworthiness : float
         Of the units' places (Venna & Kaski 2001): 1 where no stranger is among the neighbours.
     same_network : float
-        Mean share of a member's 15 nearest placed members that have the same strongest network.
+        Of placed units with |z| above `z`: mean share of the 15 nearest that have the same
+        strongest network.
     same_network_chance : float
         The same share if places meant nothing.
     settings : EmbeddingSettings
@@ -117,9 +119,9 @@ class Embedding:
             return f"All {n_alive:,} units that vary are shown."
         return (
             f"{n_shown:,} of {n_alive:,} units that vary are shown: every layer keeps its share, "
-            f"in it every network keeps its own, and at least {settings.least_members} members "
-            f"(|z| above {settings.z:g}) of each network are in as far as a layer's share allows; "
-            f"drawn with seed {settings.seed}."
+            f"in it every network keeps its own, and at least {settings.least_members} units "
+            f"with |z| above {settings.z:g} of each network are in as far as a layer's share "
+            f"allows; drawn with seed {settings.seed}."
         )
 
     def save(self, target: Path, inputs: dict[str, Any], *, maps: MapsFingerprint) -> None:

@@ -100,6 +100,26 @@ class Members(ArrayResult):
         return self.n_any_beyond / max(self.n_alive, 1)
 
 
+def shares_sentence(members: Members, shifted: Members | None) -> str:
+    """Return what share of the units the rule marks, and |z|; and of units shifted in time.
+
+    Parameters
+    ----------
+    shifted : Members, optional
+        What the rule marks in networks of units that were shifted in time by themselves.
+    """
+    text = (
+        f"{100 * members.share:.0f} % of the units belong to a network "
+        f"({100 * members.share_beyond:.0f} % have |z| above {STRONG:g} in one)"
+    )
+    if shifted is None:
+        return f"{text}; how many do by chance was not measured."
+    return (
+        f"{text}; by chance, in networks of units that were shifted in time by themselves, "
+        f"{100 * shifted.share:.1f} % do ({100 * shifted.share_beyond:.0f} %)."
+    )
+
+
 def members_inputs(decomposition_id: str) -> dict[str, Any]:
     """Return what the members of a decomposition's networks are made from."""
     settings = {"n_splits": N_SPLITS, "seed": SEED}

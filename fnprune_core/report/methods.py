@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from fnprune_core.atlas.chance.directions import KINDS
-from fnprune_core.atlas.membership import RULE, STRONG
+from fnprune_core.atlas.membership import RULE, shares_sentence
 from fnprune_core.matching.dual_regression import applied_note
 from fnprune_core.plans.allocation import ALLOCATIONS
 from fnprune_core.pruning.compensation import COMPENSATIONS
@@ -117,19 +117,12 @@ def _units_sentence(material: Material) -> str:
             "were not checked on halves of the documents."
         )
     measured = material.assessment
-    text = f"A unit belongs to a network if it has {RULE}: "
-    if measured.members is not None:
-        text += (
-            f"{100 * measured.members.share:.0f} % of the units belong to one "
-            f"({100 * measured.members.share_beyond:.0f} % have |z| above {STRONG:g})"
-        )
-    if measured.shifted_members is not None:
-        text += (
-            f"; in networks of units that were shifted in time by themselves "
-            f"{100 * measured.shifted_members.share:.1f} % do "
-            f"({100 * measured.shifted_members.share_beyond:.0f} %)"
-        )
-    return text.removesuffix(": ") + "."
+    shares = (
+        f": {shares_sentence(measured.members, measured.shifted_members)}"
+        if measured.members is not None
+        else "."
+    )
+    return f"A unit belongs to a network if it has {RULE}{shares}"
 
 
 def _ica_sentence(material: Material, scaled: str) -> str:

@@ -35,7 +35,7 @@ def offer(atlas: NetworkAtlas) -> None:
         st.rerun()
 
 
-def show_units(atlas: NetworkAtlas, network: int, z: float, *, by: str) -> None:
+def show_units(atlas: NetworkAtlas, network: int, *, by: str) -> None:
     """Draw the units; a lasso lists those inside."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         tool = st.segmented_control(
@@ -43,7 +43,7 @@ def show_units(atlas: NetworkAtlas, network: int, z: float, *, by: str) -> None:
             required=True, key="embedding-tool",
             help="Draw around units to list them; Shift adds, a double click clears.",
         )  # fmt: skip
-        lasso.threshold(z)
+        z = atlas_frame.units_rule(atlas, "embedding-z")
     placed_units = cache.embedding(atlas.id)
     points = cache.unit_points(atlas.id, z)
     colouring = Colouring(
@@ -53,7 +53,11 @@ def show_units(atlas: NetworkAtlas, network: int, z: float, *, by: str) -> None:
         domain_of=atlas.domain_share().argmax(axis=1).tolist(),
     )
     picture = units_map(
-        points, colouring=colouring, selected=network, threshold=z, palette=frame.palette()
+        points,
+        colouring=colouring,
+        selected=network,
+        rule=atlas.rule(z),
+        palette=frame.palette(),
     )
     picture.figure.update_layout(dragmode=tool or "lasso")
     event = draw_picture(
@@ -65,18 +69,20 @@ def show_units(atlas: NetworkAtlas, network: int, z: float, *, by: str) -> None:
     )
     if placed_units is not None:
         st.caption(placed_units.sampling_rule)
+        share, by_chance = placed_units.same_network, placed_units.same_network_chance
         st.caption(
             f"Trustworthiness {placed_units.trustworthiness:.2f} of 1 (1: neighbours in the "
-            f"picture are neighbours in the data); {100 * placed_units.same_network:.0f} % of a "
-            "member's 15 nearest members share its strongest network, "
-            f"{100 * placed_units.same_network_chance:.1f} % by chance. A unit is described by "
+            "picture are neighbours in the data). Of units with |z| above "
+            f"{placed_units.settings.z:g}, {100 * share:.0f} % of the 15 nearest share the "
+            f"strongest network, {100 * by_chance:.1f} % by chance. A unit is described by "
             "its signed z² in every network, so the two poles of a network lie apart."
         )
     lasso.selected_units(atlas, lasso.chosen_rows(event), z=z)
 
 
-def show_networks(atlas: NetworkAtlas, network: int, z: float, *, by: str) -> None:
+def show_networks(atlas: NetworkAtlas, network: int, *, by: str) -> None:
     """Draw the networks; a click selects one."""
+    z = atlas_frame.units_rule(atlas, "embedding-networks-z", tip="Their number is a point's size.")
     event = draw_picture(
         networks_map(
             cache.network_points(atlas.id, z, by=by),
@@ -106,4 +112,4 @@ if atlas_and_network is not None:
         else:
             section = atlas_frame.section(SHOWN, key="embedding-shown")
             show = show_networks if section in ALIKE else show_units
-            show(*atlas_and_network, lasso.viewed_threshold(), by=section)
+            show(*atlas_and_network, by=section)

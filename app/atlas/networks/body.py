@@ -107,11 +107,9 @@ def take_pick(atlas: NetworkAtlas, network: int, pick: Pick) -> None:
 
 
 def set_threshold(threshold: float) -> None:
-    """Set the threshold of the view, and of the sliders that show it."""
+    """Set the threshold of the view."""
     low, high = view_state.Z_RANGE
-    z = round(min(max(threshold, low), high), 1)
-    view_state.change(z=z)
-    view_state.remember("atlas-z", z)
+    view_state.change(z=round(min(max(threshold, low), high), 1))
 
 
 def by_layer(atlas: NetworkAtlas, network: int, *, z: float, pole: int) -> pd.DataFrame:

@@ -23,23 +23,23 @@ def _embedding(atlas_id: str) -> Embedding:
 
 
 @cached(max_entries=8)
-def unit_points(atlas_id: str, z: float) -> UnitPoints:
-    """Return the placed units with layer, index, strongest network and z."""
+def unit_points(atlas_id: str, z: float | None) -> UnitPoints:
+    """Return the placed units with layer, index, network and z; `z` as in `NetworkAtlas`."""
     embedded, atlas = _embedding(atlas_id), resources.atlas(atlas_id)
     layer, index = atlas.layout.locate(embedded.units)
-    maps = atlas.maps[:, embedded.units]
-    strongest = np.abs(maps).argmax(axis=0)
-    values = maps[strongest, np.arange(len(strongest))]
+    network = atlas.parcellation(z=z)[embedded.units]
+    strongest, _ = atlas.strongest
+    shown = np.where(network >= 0, network, strongest[embedded.units])
     return UnitPoints(
         places=embedded.places,
         layer=layer,
         index=index,
-        network=np.where(np.abs(values) > z, strongest, -1),
-        z=values,
+        network=network,
+        z=atlas.maps[shown, embedded.units],
     )
 
 
-def network_points(atlas_id: str, z: float, *, by: str) -> NetworkPoints:
+def network_points(atlas_id: str, z: float | None, *, by: str) -> NetworkPoints:
     """Return the placed networks; `by` is ``"maps"`` or ``"courses"``."""
     embedded, atlas = _embedding(atlas_id), resources.atlas(atlas_id)
     return NetworkPoints(
@@ -52,9 +52,9 @@ def network_points(atlas_id: str, z: float, *, by: str) -> NetworkPoints:
 
 
 @cached(max_entries=16)
-def sizes(atlas_id: str, z: float) -> NDArray[np.int64]:
-    """Return how many units of each network are beyond the threshold: (K,)."""
-    return np.asarray((np.abs(resources.atlas(atlas_id).maps) > z).sum(axis=1))
+def sizes(atlas_id: str, z: float | None) -> NDArray[np.int64]:
+    """Return how many units each network has, by members or beyond |z|: (K,)."""
+    return np.asarray(resources.atlas(atlas_id).membership(z=z).sum(axis=1))
 
 
 def names(atlas_id: str) -> list[str]:
@@ -62,7 +62,7 @@ def names(atlas_id: str) -> list[str]:
     return resources.network_names(atlas_id)
 
 
-def unit_table(atlas_id: str, z: float, rows: list[int]) -> pd.DataFrame:
+def unit_table(atlas_id: str, z: float | None, rows: list[int]) -> pd.DataFrame:
     """Return placed units by network and strength: unit, layer, index, network, name, z."""
     points, embedded = unit_points(atlas_id, z), _embedding(atlas_id)
     chosen_rows = np.asarray(sorted(set(rows)), dtype=np.int64)

@@ -54,7 +54,7 @@ def test_a_lasso_lists_units_and_opens_a_network(open_page, placed, monkeypatch)
     buttons = [b.label for b in at.button if str(b.key).startswith("embedding-open-")]
     said = [int(label.rsplit(": ", 1)[1].split()[0]) for label in buttons]
     assert sum(said) == counts.sum()
-    assert f"and {30 - sum(said)} in no network at this threshold" in [c.value for c in at.caption]
+    assert f"and {30 - sum(said)} in no network (|z| above 1.5)" in [c.value for c in at.caption]
     most = whole.loc[whole["network"] >= 0, "network"].value_counts().index[0]
     press(at, next(b.label for b in at.button if b.key == f"embedding-open-{most}"))
     assert view(at).network == most
@@ -78,6 +78,25 @@ def test_networks_are_drawn_with_their_neighbours_and_a_click_selects(
 
 def test_the_threshold_is_the_views(open_page, placed) -> None:
     at = open_page("embedding", **placed.view(), z="2")
-    at.number_input(key="embedding-z").set_value(4.0).run()
+    at.slider(key="embedding-z").set_value(4.0).run()
     assert view(at).z == 4.0
     assert "|z| above 4" in at.get("plotly_chart")[0].proto.alt
+
+
+def test_members_are_the_rule_where_they_are_known(open_page, placed, members_known) -> None:
+    known = members_known
+    units = embedding.open_embedding(
+        resources.workspace(), embedding.embedding_id(placed.atlas)
+    ).units
+    points = cache.unit_points(placed.atlas, None)
+    assert np.array_equal(points.network >= 0, known[:, units].any(axis=0))
+    belongs = points.network >= 0
+    assert known[points.network[belongs], units[belongs]].all()
+    assert cache.sizes(placed.atlas, None).tolist() == known.sum(axis=1).tolist()
+    at = open_page("embedding", **placed.view())
+    assert not at.exception
+    assert "(members in halves of the documents)" in at.get("plotly_chart")[0].proto.alt
+    said = " ".join(c.value for c in at.caption)
+    assert "2.0 % do (40 %)" in said  # of shifted units, where the rule is chosen
+    at.segmented_control(key="units of a network").set_value("By |z|").run()
+    assert "(|z| above 3)" in at.get("plotly_chart")[0].proto.alt

@@ -19,7 +19,7 @@ def points() -> UnitPoints:
 
 def drawn(by: str, palette=READING_ROOM):
     colouring = Colouring(by=by, names=NAMES, domains=["x", "<y>"], domain_of=[0, 1, 1])
-    return units_map(points(), colouring=colouring, selected=1, threshold=3.0, palette=palette)
+    return units_map(points(), colouring=colouring, selected=1, rule="members", palette=palette)
 
 
 @pytest.mark.parametrize("by", ["network", "layer", "domain"])
@@ -36,6 +36,7 @@ def test_every_unit_is_drawn_once_and_the_selected_networks_again(by) -> None:
     assert mine.unselected.marker.opacity < 0.3  # drawn back outside a lasso, as all are
     assert picture.figure.layout.dragmode == "lasso"
     assert "10 units" in picture.alternative
+    assert "belong to a network (members)" in picture.alternative
     assert "2 of them, drawn on top, to network 1" in picture.alternative
 
 

@@ -128,7 +128,7 @@ def test_a_tiny_network_is_in_the_sample_and_the_rule_says_so() -> None:
         trustworthiness=1, same_network=1, same_network_chance=1, settings=settings,
     )  # fmt: skip
     assert "100 of 10,000 units" in embedding.sampling_rule
-    assert "at least 8 members" in embedding.sampling_rule
+    assert "at least 8 units with |z| above" in embedding.sampling_rule
 
 
 def test_members_never_crowd_out_a_layers_share() -> None:
