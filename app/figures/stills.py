@@ -6,7 +6,7 @@ of cutting and colouring this is, takes one.
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -177,7 +177,7 @@ def map_overlay(
 
 
 def parcel_overlay(
-    body: Body, maps: NDArray[np.floating], *, threshold: float, networks: Sequence[str]
+    body: Body, maps: Iterable[NDArray[np.floating]], *, threshold: float, networks: Sequence[str]
 ) -> ParcelOverlay:
     """Return each voxel's strongest network of smoothed maps (K, n_units), beyond a threshold.
 

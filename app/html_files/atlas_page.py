@@ -26,7 +26,6 @@ from fnprune_core import __version__
 from fnprune_core.assets import asset
 from fnprune_core.atlas import network_atlas
 from fnprune_core.atlas.cortex import open_cortex
-from fnprune_core.atlas.network_atlas import DEFAULT_THRESHOLD
 from fnprune_core.errors import SettingsError
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
 from fnprune_core.storage.workspace import Workspace
@@ -77,7 +76,7 @@ def atlas_page(
         raise SettingsError(f"The threshold must be above 0, got {z}.")
     atlas = network_atlas.open_atlas(workspace, atlas_id)
     facts = AtlasFacts(workspace, atlas, threshold=z)
-    maps = Maps(atlas, open_cortex(workspace, atlas.id), threshold=z or DEFAULT_THRESHOLD)
+    maps = Maps(atlas, open_cortex(workspace, atlas.id), z=z)
     networks, scenes = [], []
     for network in range(atlas.n_networks):
         cancel.raise_if_cancelled()

@@ -20,7 +20,7 @@ from app.figures.theme import (
 from fnprune_core.atlas.cortex import Cortex
 from fnprune_core.atlas.images.anatomy import typical_activity
 from fnprune_core.atlas.images.voxels import grid_of
-from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.atlas.network_atlas import DEFAULT_THRESHOLD, NetworkAtlas
 
 _GROUPED_COLUMNS = 384
 _CUTS_HEIGHT = 230
@@ -53,8 +53,9 @@ class Maps:
 
     Parameters
     ----------
-    threshold : float
-        |z| below which nothing is drawn.
+    z : float or None
+        |z| below which nothing is drawn, and the rule of the parcellation; None for members
+        there, and maps from 3.
     film : Palette
         What the body lies on: dark film in both modes, or paper.
     """
@@ -64,12 +65,13 @@ class Maps:
         atlas: NetworkAtlas,
         cortex: Cortex | None,
         *,
-        threshold: float,
+        z: float | None,
         film: Palette = READING_ROOM,
     ) -> None:
-        self._atlas, self._cortex, self.threshold, self.film = atlas, cortex, threshold, film
+        self._atlas, self._cortex, self._z, self.film = atlas, cortex, z, film
+        self.threshold = DEFAULT_THRESHOLD if z is None else z
         self._drawn: tuple[int, stills.MapOverlay] | None = None
-        self.limit = raster.colour_limit(atlas.maps, threshold)
+        self.limit = raster.colour_limit(atlas.maps, self.threshold)
         places = None if cortex is None else cortex.places
         #: With the colours of the atlas's networks.
         self.palettes: Palettes = {
@@ -151,14 +153,17 @@ class Maps:
         if self.is_on_cortex:
             networks = self.palettes[self.film.mode].networks
             parcels = stills.parcel_overlay(
-                self.body, self._atlas.maps, threshold=self.threshold, networks=networks
+                self.body,
+                self._atlas.parcel_maps(z=self._z),
+                threshold=self.threshold,
+                networks=networks,
             )
             picture = stills.layers(
                 self.body, parcels, self.film, n=_N_LAYERS, n_rows=_LAYER_ROWS,
                 height=_LAYERS_HEIGHT,
             )  # fmt: skip
             return _same(picture)
-        labels = self._atlas.parcellation(z=self.threshold)
+        labels = self._atlas.parcellation(z=self._z)
         rows = raster.by_layer(labels, self._atlas.layout.widths, fill=-2)
         values = np.where(rows == -2, np.nan, rows).astype(np.float32)
         order_keys = np.where(rows == -1, self._atlas.n_networks, rows)

@@ -46,9 +46,7 @@ class Easel:
     @cached_property
     def maps(self) -> Maps:
         """The networks' maps."""
-        return Maps(
-            self.m.atlas, self.m.cortex, threshold=self.m.z or DEFAULT_THRESHOLD, film=_SHEET
-        )
+        return Maps(self.m.atlas, self.m.cortex, z=self.m.z, film=_SHEET)
 
     @cached_property
     def facts(self) -> AtlasFacts:

@@ -174,7 +174,7 @@ class LabelsOverlay {
   // Colours of regions with outlines: NiiVue's own take ten times as long without a GPU.
   shaped({ threshold }) {
     const { only, colours } = this.spec
-    const beyond = 100 * threshold
+    const beyond = 100 * (threshold ?? 0)  // members need none
     const shown = this.shown = Int16Array.from(this.raw, (label, at) =>
       (this.strengths[at] > beyond ? label : 0))
     const rgb = colours.map(parts)

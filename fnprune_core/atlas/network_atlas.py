@@ -1,7 +1,7 @@
 """The atlas: networks with their maps and time courses, their passages, tokens and domains."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -195,6 +195,20 @@ class NetworkAtlas:
         strength = np.where(known[:, units], np.abs(self.maps[:, units]), 0.0)
         labels[units] = strength.argmax(axis=0)
         return labels
+
+    def parcel_maps(self, *, z: float | None = None) -> Iterator[NDArray[np.float32]]:
+        """Yield each network's map for a picture of the parcellation: (n_units,) each.
+
+        Where members are the rule, a map is 0 at all other units, so that no region of the picture
+        is made of units that `parcellation` leaves out. Where |z| is, maps are whole: the picture
+        cuts them at `z` after smoothing.
+        """
+        known = self.known_members if z is None else None
+        if known is None:
+            yield from self.maps
+        else:
+            for row, own in zip(self.maps, known, strict=True):
+                yield np.where(own, row, np.float32(0))
 
     def parcel_sizes(self, *, z: float | None = None) -> NDArray[np.int64]:
         """Return how many units of each layer are in a network's parcel: (K, n_layers)."""

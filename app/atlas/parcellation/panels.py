@@ -21,7 +21,7 @@ from app.widgets.body.scene import Parcels, Scene, Threshold
 from app.widgets.body.scenes import greys
 from app.widgets.body.viewer import Pick, viewer
 from app.widgets.picture import draw_picture
-from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.atlas.network_atlas import DEFAULT_THRESHOLD, NetworkAtlas
 
 _KEY = "parcels-viewer"
 _NOTE = (
@@ -54,7 +54,7 @@ def change(**fields: Any) -> None:
     view_state.change_options(ParcelOptions, **fields)
 
 
-def show_body(atlas: NetworkAtlas, look: Look, z: float, network: int) -> None:
+def show_body(atlas: NetworkAtlas, look: Look, z: float | None, network: int) -> None:
     """Draw the regions in the body; a press selects a region's network and its unit."""
     words = in_words(atlas, look, z)
     viewer(
@@ -68,18 +68,28 @@ def show_body(atlas: NetworkAtlas, look: Look, z: float, network: int) -> None:
         words,
         lambda: sizes(atlas, look, z),
         key=_KEY,
-        file=f"fnprune-parcels-{atlas.id[:8]}-z{z:g}",
+        file=f"fnprune-parcels-{atlas.id[:8]}-{'members' if z is None else f'z{z:g}'}",
         made=recipes.code("parcellation", atlas=atlas.id, z=z),
         about=_NOTE,
     )
 
 
-def scene(atlas: NetworkAtlas, look: Look, z: float, network: int) -> Scene:
-    """Return what the viewer shows: each region in its network's colour, with its outline."""
+def scene(atlas: NetworkAtlas, look: Look, z: float | None, network: int) -> Scene:
+    """Return what the viewer shows: each region in its network's colour, with its outline.
+
+    Parameters
+    ----------
+    z : float or None
+        As of the legend beside it. Of members, there is no threshold to be moved.
+    """
     version = images.version(atlas.id)
+    rule = {"members": 1} if z is None else {}
 
     def at_each_smoothing(part: str) -> dict[int, str]:
-        return {fwhm: addresses.parcels_url(atlas.id, fwhm, part, version) for fwhm in images.FWHMS}
+        return {
+            fwhm: addresses.parcels_url(atlas.id, fwhm, part, version, **rule)
+            for fwhm in images.FWHMS
+        }
 
     return Scene(
         anatomy=addresses.anatomy_url(atlas.id, version),
@@ -93,12 +103,14 @@ def scene(atlas: NetworkAtlas, look: Look, z: float, network: int) -> Scene:
                 only=look.only,
             ),
         ),
-        threshold=Threshold(value=z),
+        threshold=None if z is None else Threshold(value=z),
         at=places.of_network(atlas.id, network),
         layers=images.layers(atlas.id),
         alternative=in_words(atlas, look, z),
         file=f"fnprune-{atlas.id[:8]}-parcels",
-        still=addresses.atlas_url(atlas.id, version, "parcels.png"),
+        still=addresses.atlas_url(
+            atlas.id, version, "parcels.png", **({"z": DEFAULT_THRESHOLD, **rule} if rule else {})
+        ),
         without="The table opens the networks.",
         hint="Press selects the network.",
         family="parcels",

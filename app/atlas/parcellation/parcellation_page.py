@@ -53,8 +53,7 @@ def show(atlas: NetworkAtlas, network: int, map_view: str) -> None:
                 atlas_frame.offer_cortex(atlas)
             panels.show_layers(atlas, look, atlas_frame.units_rule(atlas, "parcels-z", tip=_TIP))
         else:
-            # The viewer's own slider is of the picture, and needs no run of the page.
-            panels.show_body(atlas, look, view_state.view().z, network)
+            panels.show_body(atlas, look, atlas_frame.units_shown(atlas), network)
     with right, frame.explaining():
         z = (
             atlas_frame.units_rule(atlas, "parcels-units", tip=_TIP)

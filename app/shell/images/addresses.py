@@ -63,9 +63,12 @@ def rendering_url(id: str, networks: Sequence[int], version: str, *, z: float, s
     return atlas_url(id, version, "networks.webp", networks=numbers, z=f"{z:g}", solid=f"{solid:g}")
 
 
-def parcels_url(id: str, fwhm: int, part: str, version: str) -> str:
-    """Return the address of a part of the parcellation at a smoothing: labels or strengths."""
-    return atlas_url(id, version, f"parcels/{fwhm}/{part}.nii.gz")
+def parcels_url(id: str, fwhm: int, part: str, version: str, **options: object) -> str:
+    """Return the address of a part of the parcellation at a smoothing: labels or strengths.
+
+    With ``members=1`` regions are made of members of networks alone.
+    """
+    return atlas_url(id, version, f"parcels/{fwhm}/{part}.nii.gz", **options)
 
 
 def contrast_url(id: str, localizer: str, version: str) -> str:

@@ -31,6 +31,8 @@ class Asked:
         Networks that are drawn together.
     pole : int
         1 or −1 for one sign of a map, 0 for both.
+    members : bool
+        Whether a parcellation is of members of networks, and not of |z|.
     """
 
     id: str = ""
@@ -44,6 +46,7 @@ class Asked:
     solid: float = 1.0
     networks: tuple[int, ...] = ()
     pole: int = 0
+    members: bool = False
 
     @property
     def high(self) -> float:
@@ -79,6 +82,7 @@ _READ: dict[str, Callable[[str], Any]] = {
     "solid": lambda text: min(_number(text, steps=50), 1.0),
     "networks": _networks,
     "pole": _POLES.__getitem__,
+    "members": {"0": False, "1": True}.__getitem__,
 }
 
 

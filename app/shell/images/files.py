@@ -12,6 +12,7 @@ from app.shell.caching import cached
 from app.shell.images.addresses import version as version
 from fnprune_core.atlas.images import anatomy, smoothing, volumes
 from fnprune_core.atlas.images.voxels import VoxelGrid, grid_of
+from fnprune_core.atlas.membership import STRONG
 from fnprune_core.errors import ArtifactNotFoundError, SettingsError
 from fnprune_core.localizers import run
 from fnprune_core.pruning import preview_files
@@ -138,7 +139,7 @@ def _scaled(id: str, values: NDArray[np.float32], note: str) -> bytes:
     return volumes.compressed(image)
 
 
-def parcel_file(id: str, fwhm: int, part: str, version: str) -> bytes:
+def parcel_file(id: str, fwhm: int, part: str, version: str, *, members: bool = False) -> bytes:
     """Return the parcellation of smoothed maps as a ``.nii.gz`` file.
 
     Parameters
@@ -147,17 +148,19 @@ def parcel_file(id: str, fwhm: int, part: str, version: str) -> bytes:
         One of `FWHMS`.
     part : str
         ``"labels"``: the strongest network + 1, or ``"strengths"``: |z| there, in hundredths.
+    members : bool
+        As of `strongest_networks`.
     """
     if fwhm not in FWHMS:
         raise SettingsError(f"A smoothing of {fwhm} mm was asked for, of {FWHMS} one is.")
     if part not in _PARTS:
         raise SettingsError(f"A part of the parcellation is one of {_PARTS}, got {part[:40]!r}.")
-    return _parcel_files(id, fwhm, version)[part]
+    return _parcel_files(id, fwhm, version, members)[part]
 
 
 @cached(max_entries=6)
-def _parcel_files(id: str, fwhm: int, version: str) -> dict[str, bytes]:
-    labels, strengths = strongest_networks(id, fwhm, version)
+def _parcel_files(id: str, fwhm: int, version: str, members: bool) -> dict[str, bytes]:
+    labels, strengths = strongest_networks(id, fwhm, version, members=members)
     hundredths = np.minimum(np.rint(100 * strengths), np.iinfo(np.int16).max).astype(np.int16)
     parts = {"labels": labels, "strengths": hundredths}
     # In the space of the anatomy: beyond its own, a browser would draw the outermost labels on.
@@ -171,7 +174,20 @@ def _parcel_files(id: str, fwhm: int, version: str) -> dict[str, bytes]:
 
 @cached(max_entries=3)
 def strongest_networks(
-    id: str, fwhm: int, version: str
+    id: str, fwhm: int, version: str, *, members: bool = False
 ) -> tuple[NDArray[np.int16], NDArray[np.float32]]:
-    """Return each voxel's strongest network + 1, and its smoothed |z|."""
-    return smoothing.strongest_networks(resources.atlas(id).maps, grid(id), fwhm=fwhm)
+    """Return each voxel's strongest network + 1, and its smoothed |z|.
+
+    Parameters
+    ----------
+    members : bool
+        Whether maps are those of members of networks alone. Where these are no stronger than the
+        rule asks of a unit, there is no network then, and no further threshold is needed.
+    """
+    atlas = resources.atlas(id)
+    maps = atlas.parcel_maps() if members else atlas.maps
+    labels, strengths = smoothing.strongest_networks(maps, grid(id), fwhm=fwhm)
+    if members:
+        labels[strengths <= STRONG] = 0
+        strengths[labels == 0] = 0
+    return labels, strengths

@@ -51,12 +51,14 @@ def rendering(asked: Asked) -> bytes:
 
 def parcels(asked: Asked) -> bytes:
     """Return a part of the parcellation."""
-    return files.parcel_file(asked.id, asked.fwhm, asked.part, version(asked.id))
+    return files.parcel_file(
+        asked.id, asked.fwhm, asked.part, version(asked.id), members=asked.members
+    )
 
 
 def parcels_still(asked: Asked) -> bytes:
     """Return a picture of the parcellation."""
-    return stills.parcels(asked.id, version(asked.id), z=asked.z)
+    return stills.parcels(asked.id, version(asked.id), z=asked.z, members=asked.members)
 
 
 def contrast(asked: Asked) -> bytes:

@@ -54,11 +54,11 @@ def rendering(id: str, numbers: tuple[int, ...], version: str, *, z: float, soli
 
 
 @cached(max_entries=8)
-def parcels(id: str, version: str, *, z: float) -> bytes:
+def parcels(id: str, version: str, *, z: float, members: bool) -> bytes:
     """Return each voxel in the colour of its strongest network."""
     fwhm = int(smoothing.USUAL_FWHM)
-    labels, strengths = files.strongest_networks(id, fwhm, version)
-    shown = np.where(strengths > z, labels, 0).astype(np.float32)
+    labels, strengths = files.strongest_networks(id, fwhm, version, members=members)
+    shown = np.where(strengths > (0 if members else z), labels, 0).astype(np.float32)
     colours = network_colours(id, _MODE)
     overlay = Overlay(
         image=volumes.volume_image(files.grid(id), shown),

@@ -108,7 +108,7 @@ class Parcels:
     ----------
     labels, strengths : mapping
         Smoothing in millimetres → address. Regions are where the strength, in hundredths, is
-        beyond the threshold.
+        beyond the scene's threshold; above 0 where it has none.
     only : int, optional
         Index of the region that keeps its colour while all others fade.
     """

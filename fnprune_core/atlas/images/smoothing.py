@@ -3,6 +3,8 @@
 Thresholds, counts and tables are of single units, never of what is made here.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
@@ -51,14 +53,14 @@ def _filtered(volume: NDArray[np.float32], grid: VoxelGrid, fwhm: float) -> NDAr
 
 
 def strongest_networks(
-    maps: NDArray[np.floating], grid: VoxelGrid, *, fwhm: float
+    maps: Iterable[NDArray[np.floating]], grid: VoxelGrid, *, fwhm: float
 ) -> tuple[NDArray[np.int16], NDArray[np.float32]]:
     """Return each voxel's strongest network of smoothed maps, and how strong it is there.
 
     Parameters
     ----------
-    maps : ndarray (K, n_units)
-        z maps.
+    maps : ndarray (K, n_units), or iterable of ndarray (n_units,)
+        z maps, such as `NetworkAtlas.parcel_maps`.
     fwhm : float
         As of `smoothed`; 0 gives the parcellation of single units.
 

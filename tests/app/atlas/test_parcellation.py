@@ -1,8 +1,10 @@
 """The parcellation page: every picture, its legend, its presses, and what the URL keeps."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from driving import said, view
+from driving import drawn, said, view
 
 from app.atlas.parcellation import data as cache
 from app.atlas.parcellation import panels
@@ -129,3 +131,31 @@ def test_regions_without_smoothing_are_those_of_single_units(placed) -> None:
     labels, strengths = images.strongest_networks(atlas.id, 0, images.version(atlas.id))
     found = np.where(grid.values(strengths) > 1.5, grid.values(labels) - 1, -1)
     assert np.array_equal(found, atlas.parcellation(z=1.5))
+
+
+def test_the_body_and_the_legend_are_of_the_same_rule(open_page, placed, members_known) -> None:
+    """The body was of |z| while the legend beside it counted members."""
+    atlas, grid = resources.atlas(placed.atlas), images.grid(placed.atlas)
+    labels, strengths = images.strongest_networks(
+        atlas.id, 0, images.version(atlas.id), members=True
+    )
+    shown = np.where(grid.values(strengths) > 0, grid.values(labels) - 1, -1)
+    assert np.array_equal(shown, atlas.parcellation())
+    assert (shown >= 0).sum() < (atlas.parcellation(z=3.0) >= 0).sum()
+    at = open_page("parcellation", **placed.view(), map="body")
+    assert not at.exception
+    scene = drawn(at, "parcels-viewer")
+    assert scene["threshold"] is None
+    assert "members=1" in scene["overlays"][0]["labels"]["0"]
+    assert "members=1" in scene["still"]
+    n = int((atlas.parcellation() >= 0).sum())
+    assert f"{100 * n / 144:.0f} % of 144 units" in scene["alternative"]
+    assert at.dataframe[0].value["units"].sum() == n
+    at.segmented_control(key="units of a network").set_value("By |z|").run()
+    # The slider of the picture moves the one of the page, and is not set back by it.
+    at.session_state["view"] = replace(view(at), z=4.0)
+    at.run()
+    assert view(at).z == drawn(at, "parcels-viewer")["threshold"]["value"] == 4.0
+    assert at.slider(key="parcels-units").value == 4.0
+    units = atlas.parcel_table(z=4.0)["units"].sum()
+    assert at.dataframe[0].value["units"].sum() == units

@@ -84,3 +84,11 @@ def test_members_are_kept_under_the_id_that_trust_measures_them_by(tmp_path) -> 
     assert read_members(workspace, atlas_of(maps=MAPS[[1, 0, 2]]).decomposition) is None
     (folder / "trust.safetensors").write_bytes(b"")
     assert read_members(workspace, atlas.decomposition) is None
+
+
+def test_pictures_of_parcels_have_no_unit_that_is_no_member() -> None:
+    maps = np.stack(list(checked().parcel_maps()))
+    assert np.array_equal(maps != 0, KNOWN)
+    assert np.array_equal(maps[KNOWN], MAPS[KNOWN])
+    for whole in (checked().parcel_maps(z=2.0), atlas_of(maps=MAPS).parcel_maps()):
+        assert np.array_equal(np.stack(list(whole)), MAPS)
