@@ -1,42 +1,22 @@
 """Text of the models' own as HTML: every piece is escaped, coloured and underlined."""
 
 import html
-import re
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.figures.theme import Palette, rgba
+from fnprune_core.foreign_text import visible as visible
 
 #: Of a colour behind a word, so that the word keeps a contrast of 4.5: warm and cold, networks.
 MAX_OPACITY, HUE_OPACITY = 0.62, 0.35
 LEAST_SHARE, STRONG_SHARE = 0.05, 0.35
-# Controls, marks that reorder or hide text, and what no XML may hold. Joiners (200C, 200D) stay:
-# scripts need them.
-_HIDDEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u180e\u200b\u200e\u200f\u2028-\u202e"
-    "\u2060-\u206f\ufeff\ud800-\udfff\ufffe\uffff]"
-)
 
 
 def signed(value: float, form: str) -> str:
     """Return a number in a sentence, with a true minus: −1.3."""
     return format(float(value), form).replace("-", "−")
-
-
-def visible(text: str) -> str:
-    """Return text in which what cannot be seen is shown: controls and marks of direction.
-
-    They become their code in angle quotes, 202E for a right-to-left override; a lone surrogate,
-    which no browser can be sent, becomes the replacement character. Tab and line feed stay.
-    """
-    return _HIDDEN.sub(_visible_code, text)
-
-
-def _visible_code(match: re.Match[str]) -> str:
-    code = ord(match.group())
-    return "\ufffd" if 0xD800 <= code < 0xE000 else f"\u2039{code:02X}\u203a"
 
 
 def token_strip(

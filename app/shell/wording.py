@@ -1,18 +1,13 @@
 """Texts for people: numbers with their units, and text of unknown origin made harmless."""
 
-import re
+from fnprune_core.foreign_text import unlinked
 
-#: Cannot be seen, and breaks what Markdown's readers look for when escapes are gone.
-JOINER = "\u2060"
 _SPECIAL = frozenset("\\`*_{}[]()#+-.!|<>$~:&=")
-# Addresses become links, and words between colons icons, in the text that escapes leave behind.
-_LINKED = re.compile(r"(?i)(?<=:)(?=//)|(?<=www)(?=\.)|(?<=[\w.+-]@)(?=[\w-])|(?<=:)(?=[\w+/-]+:)")
 
 
 def plain(text: str) -> str:
     """Return text of unknown origin for a place that reads Markdown: shown, never read."""
-    unlinked = _LINKED.sub(JOINER, text)
-    return "".join("\\" + c if c in _SPECIAL else c for c in unlinked)
+    return "".join("\\" + c if c in _SPECIAL else c for c in unlinked(text))
 
 
 def sentence(text: str) -> str:

@@ -12,6 +12,7 @@ from app.shell.components import component
 from app.shell.wording import plain
 from app.widgets.frame import palette
 from fnprune_core.errors import FnpruneError
+from fnprune_core.foreign_text import csv_of
 
 _CHART = {
     "displaylogo": False,
@@ -87,7 +88,7 @@ def csv_button(table: pd.DataFrame, *, name: str, key: str) -> None:
     """Offer a table as a CSV file called `name`."""
     st.download_button(
         "CSV",
-        lambda: table.to_csv(index=False),
+        lambda: csv_of(table),
         file_name=f"{name}.csv",
         mime="text/csv",
         icon=":material/download:",

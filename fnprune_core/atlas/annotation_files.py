@@ -13,6 +13,7 @@ from typing import Any
 
 from fnprune_core.decomposition.fingerprint import KEY, MapsFingerprint, mark_text, network_number
 from fnprune_core.errors import CorruptArtifactError, TextError
+from fnprune_core.foreign_text import shielded, unshielded
 from fnprune_core.inputs.files import decoded
 from fnprune_core.inputs.json_values import parse_json
 from fnprune_core.inputs.numbers import MOST_NETWORKS
@@ -29,8 +30,6 @@ _COLUMNS = (
     "network", "name", "note", "tags", "atlas_id", "fingerprint", "n_networks", "strongest_units",
 )  # fmt: skip
 _MOST_COLUMNS = 64
-# A spreadsheet would run a cell that begins with one of these; a quote in front makes it text.
-_FORMULA = re.compile(r"^'*[=+\-@\t\r]")
 # Characters that turn the direction of all the text around them.
 _DIRECTION = {chr(code) for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}
 
@@ -301,7 +300,7 @@ def _from_csv(text: str, name: str) -> Annotations:
                 place = f"{name}, line {line}"
                 row = _row_of(columns, cells, place)
                 first = first or row
-                texts = (_unshielded(row.get(column, "")) for column in ("name", "note", "tags"))
+                texts = (unshielded(row.get(column, "")) for column in ("name", "note", "tags"))
                 with _at(place):
                     annotation = tidied(**dict(zip(("name", "note", "tags"), texts, strict=True)))
                 _take(networks, row["network"], annotation, place)
@@ -378,12 +377,3 @@ def _annotations_of(
         n_networks=int(n_networks) if n_networks.isdecimal() and len(n_networks) < 10 else 0,
         maps_fingerprint=maps_fingerprint,
     )
-
-
-def shielded(text: str) -> str:
-    """Return text for a table: what a spreadsheet would run begins with a quote."""
-    return f"'{text}" if _FORMULA.match(text) else text
-
-
-def _unshielded(text: str) -> str:
-    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text

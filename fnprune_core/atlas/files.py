@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fnprune_core.atlas.annotation_files import Annotations, shielded
+from fnprune_core.atlas.annotation_files import Annotations
 from fnprune_core.atlas.annotations import read_annotations
 from fnprune_core.atlas.chance.names import domain_names
 from fnprune_core.atlas.cortex import open_cortex
@@ -18,6 +18,7 @@ from fnprune_core.atlas.images.voxels import VoxelGrid, grid_of
 from fnprune_core.atlas.naming import suggestions
 from fnprune_core.atlas.network_atlas import NetworkAtlas, open_atlas
 from fnprune_core.errors import StorageError
+from fnprune_core.foreign_text import shielded
 from fnprune_core.inputs.files import path_of
 from fnprune_core.inputs.numbers import check_range
 from fnprune_core.storage.folders import new_folder, storage_errors
@@ -31,7 +32,7 @@ def networks_table(
 ) -> pd.DataFrame:
     """Return one row a network: its name, its numbers, its tags and its note."""
     table = atlas.table()
-    table.insert(1, "name", [shielded(name) for name in names])
+    table.insert(1, "name", list(names))
     table.insert(
         list(table).index("top_domain_share") + 1,
         "held_out_share",
@@ -39,8 +40,8 @@ def networks_table(
     )
     table["units"] = atlas.membership(z=z).sum(axis=1)
     by_network = [annotations.of(k) for k in range(atlas.n_networks)]
-    table["tags"] = [shielded("; ".join(annotation.tags)) for annotation in by_network]
-    table["note"] = [shielded(annotation.note) for annotation in by_network]
+    table["tags"] = ["; ".join(annotation.tags) for annotation in by_network]
+    table["note"] = [annotation.note for annotation in by_network]
     return table
 
 

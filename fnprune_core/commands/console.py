@@ -11,9 +11,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
 from rich.table import Table
+from rich.text import Text
 
 from fnprune_core.errors import FnpruneError
-from fnprune_core.inputs.files import printable
+from fnprune_core.foreign_text import visible
 from fnprune_core.progress import Progress, ProgressEvent, ignore
 
 EXIT_USER_ERROR = 2
@@ -40,23 +41,24 @@ def print_error(error: FnpruneError, *, as_json: bool) -> None:
         print_json({"error": {"message": error.message, "hint": error.hint}})
         return
     console = Console(stderr=True)
-    console.print(f"[bold red]Error:[/] {_escaped(error.message)}", highlight=False)
+    console.print(Text.assemble(("Error:", "bold red"), " ", visible(error.message)))
     if error.hint:
-        console.print(f"[bold]Next:[/] {_escaped(error.hint)}", highlight=False)
+        console.print(Text.assemble(("Next:", "bold"), " ", visible(error.hint)))
 
 
-def _escaped(text: str) -> str:
-    return printable(text).replace("[", r"\[")
+def _shown(text: str) -> Text:
+    """Return text that neither `rich` nor the terminal reads as anything but text."""
+    return Text(visible(text))
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Print rows under a title; numbers are aligned right."""
-    table = Table(title=title, title_justify="left")
+    table = Table(title=_shown(title), title_justify="left")
     for index, column in enumerate(columns):
         is_numeric = bool(rows) and all(isinstance(row[index], int | float) for row in rows)
-        table.add_column(column, justify="right" if is_numeric else "left", overflow="fold")
+        table.add_column(_shown(column), justify="right" if is_numeric else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(_escaped(_cell_text(value)) for value in row))
+        table.add_row(*(_shown(_cell_text(value)) for value in row))
     Console().print(table)
 
 
@@ -71,11 +73,6 @@ def _cell_text(value: Any) -> str:
     if value is None or value != value:
         return ""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def printable_text(text: str) -> str:
-    """Return a model's text without characters that could steer a terminal."""
-    return "".join(c if c.isprintable() or c in "\n\t" else f"\\x{ord(c):02x}" for c in text)
 
 
 @contextmanager

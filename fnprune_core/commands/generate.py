@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fnprune_core.commands.console import print_facts, print_table, printable_text
+from fnprune_core.commands.console import print_facts, print_table
 from fnprune_core.commands.options import CommonOptions, with_model
 from fnprune_core.commands.prune import PlanArgument, located, plan_id
 from fnprune_core.progress import ProgressEvent
@@ -124,7 +124,7 @@ def _place_facts(generated: "SideBySide", place: int) -> dict[str, Any]:
 def _print_texts(texts: "SideBySide", facts: dict[str, Any]) -> None:
     from fnprune_core.evaluation.side_by_side import BOTH
 
-    print_table("Written", BOTH, [[printable_text(texts.text(whose)) for whose in BOTH]])
+    print_table("Written", BOTH, [[texts.text(whose) for whose in BOTH]])
     first_difference = facts["first_difference"]
     print_facts(
         "Comparison",
@@ -142,8 +142,8 @@ def _print_texts(texts: "SideBySide", facts: dict[str, Any]) -> None:
     columns = ("token", "", "divergence", "dense expects", "pruned expects", "p dense", "p pruned")
     rows = [
         [
-            place["place"], printable_text(place["token"]), place["divergence"],
-            printable_text(place["dense_expects"]), printable_text(place["pruned_expects"]),
+            place["place"], place["token"], place["divergence"],
+            place["dense_expects"], place["pruned_expects"],
             math.exp(place["log_probability_dense"]), math.exp(place["log_probability_pruned"]),
         ]
         for place in facts["most_different"]

@@ -17,6 +17,7 @@ from fnprune_core.commands.options import (
 )
 from fnprune_core.commands.plan_options import PlanOptions, SizeOptions, sized
 from fnprune_core.errors import SettingsError
+from fnprune_core.foreign_text import visible
 from fnprune_core.inputs.files import path_of
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import ProgressEvent
@@ -244,7 +245,7 @@ def evaluate(
         [[row.get(name, row.get("failure")) for name in rows[0]] for row in rows],
     )
     for id, sentences in expected.items():
-        typer.echo(f"\n{id}: {' '.join(sentences)}")
+        typer.echo(visible(f"\n{id}: {' '.join(sentences)}"))
 
 
 def _evaluation_row(label: str, result: "Perplexity", dense: "Perplexity") -> dict[str, Any]:

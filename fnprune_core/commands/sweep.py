@@ -15,6 +15,7 @@ from fnprune_core.commands.options import (
     with_workers,
 )
 from fnprune_core.commands.plan_options import PlanOptions
+from fnprune_core.foreign_text import visible
 
 if TYPE_CHECKING:
     from fnprune_core.pruning.sweep import Sweep
@@ -91,4 +92,4 @@ def _print_sweep(common: CommonOptions, result: "Sweep") -> None:
     )
     for point in result.points:
         if point.failure:
-            typer.echo(f"{point.score} at {point.ratio:g}: {point.failure}", err=True)
+            typer.echo(visible(f"{point.score} at {point.ratio:g}: {point.failure}"), err=True)

@@ -17,6 +17,7 @@ from fnprune_core.evaluation.results import DENSE
 from fnprune_core.evaluation.side_by_side import PRUNED
 from fnprune_core.export.forms import ExportForm, form_named
 from fnprune_core.export.gguf import gguf_name, weight_type
+from fnprune_core.foreign_text import markdown_line, visible
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.modeling_per_layer import __name__ as _per_layer
 from fnprune_core.plans.plan import PruningPlan
@@ -100,7 +101,7 @@ def model_card(
     )
     lines = [
         f"---\n{data.to_yaml()}\n---",
-        f"# {language_model.name}, pruned by functional networks",
+        f"# {markdown_line(language_model.name)}, pruned by functional networks",
         f"{plan.n_removed} of {plan.layout.n_units} MLP units ({100 * plan.achieved_ratio:.1f} %)"
         f"{_heads_text(plan)} are removed; "
         f"{100 * plan.share_of_parameters:.1f} % of all parameters. "
@@ -210,31 +211,33 @@ def _choices_table(plan: PruningPlan) -> str:
 
 
 def _expected_text(expected: Expectation) -> str:
-    text = f"## What to expect\n\n**{expected.title()}** {' '.join(expected.sentences())}"
+    text = f"## What to expect\n\n**{expected.title()}** "
+    text += markdown_line(" ".join(expected.sentences()))
     for texts in expected.samples[:1]:
         for title, written in (
             ("A held-out text", texts.prompt.text),
             ("The dense model goes on", texts.text(DENSE)),
             ("This model goes on", texts.text(PRUNED)),
         ):
-            lines = "\n".join(f"    {line}" for line in written.splitlines())
+            lines = "\n".join(f"    {line}" for line in visible(written).splitlines())
             text += f"\n\n{title}:\n\n{lines}"
     return text
 
 
 def _measured_text(facts: CardFacts) -> str:
     figures = facts.figures
-    left_out = "".join(f"\n\nLeft out: {reason}" for reason in facts.unreadable)
+    left_out = "".join(f"\n\nLeft out: {markdown_line(reason)}" for reason in facts.unreadable)
     if not figures:
         return f"## Measured\n\nThis plan was not evaluated before it was exported.{left_out}"
     rows = [
-        f"| {figure.label} | {with_error(figure.perplexity, figure.standard_error, digits=2)} | "
-        f"{figure.sample.n} | {figure.protocol['n_tokens']} | {figure.protocol['window']} | "
+        f"| {markdown_line(figure.label)} | "
+        f"{with_error(figure.perplexity, figure.standard_error, digits=2)} | {figure.sample.n} | "
+        f"{figure.protocol['n_tokens']} | {figure.protocol['window']} | "
         f"{figure.protocol['dtype']} | `{figure.protocol['text_sha256'][:12]}` |"
         for figure in figures
     ]
     notes = ", or ".join(dict.fromkeys(figure.sample.note() for figure in figures))
-    verdict = "".join(f"{sentence}\n\n" for sentence in facts.verdict)
+    verdict = "".join(f"{markdown_line(sentence)}\n\n" for sentence in facts.verdict)
     return (
         f"## Measured\n\n{verdict}"
         "| model | perplexity ± standard error | documents | tokens | window | dtype | text |\n"
@@ -251,7 +254,7 @@ def _elsewhere_text(facts: CardFacts) -> str:
 
 def _speeds_text(facts: CardFacts) -> str:
     rows = [
-        f"| {row['model']} | "
+        f"| {markdown_line(row['model'])} | "
         + "".join(
             f"{row[f'{what}_tokens_per_s']:,.0f} | {ratio_text(row, what)} | "
             for what in ("prefill", "decoding")

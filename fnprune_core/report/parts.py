@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from fnprune_core.atlas.annotation_files import shielded
+from fnprune_core.foreign_text import csv_of
 from fnprune_core.probability import p_text
 
 #: Every member of the archive has this time: the same report, the same bytes.
@@ -142,14 +142,7 @@ class Table:
 
     def csv(self) -> str:
         """Return the numbers in full; a text that a spreadsheet would run is made harmless."""
-        escaped = self.frame.copy()
-        for name in escaped:
-            if not pd.api.types.is_numeric_dtype(escaped[name]):
-                escaped[name] = [
-                    value if value is None or value != value else shielded(str(value))
-                    for value in escaped[name]
-                ]
-        return str(escaped.to_csv(index=False))
+        return csv_of(self.frame)
 
 
 Block = Heading | Text | Listing | Code | Slot | Missing | Table

@@ -21,6 +21,7 @@ from fnprune_core.atlas.images.volumes import ImportedImage
 from fnprune_core.atlas.images.voxels import Sidecar
 from fnprune_core.atlas.network_atlas import DEFAULT_THRESHOLD, NetworkAtlas
 from fnprune_core.errors import SettingsError
+from fnprune_core.foreign_text import csv_of
 
 
 def names_of(atlas: NetworkAtlas) -> list[str]:
@@ -126,9 +127,9 @@ def show_image(atlas: NetworkAtlas, image: ImportedImage, z: float | None) -> No
     table = _overlap(atlas, volumes.overlap_table(atlas, values, z=z), z, title=title)
     marked_units = np.flatnonzero(np.abs(values) > level)
     with st.container(horizontal=True, gap="small"):
-        _csv_button("Overlap as CSV", lambda: table.to_csv(index=False), f"{atlas.id}-overlap")
+        _csv_button("Overlap as CSV", lambda: csv_of(table), f"{atlas.id}-overlap")
         units = units_table(atlas, marked_units, values)
-        _csv_button("Units as CSV", lambda: units.to_csv(index=False), f"{atlas.id}-units")
+        _csv_button("Units as CSV", lambda: csv_of(units), f"{atlas.id}-units")
 
 
 def _csv_button(label: str, content: Callable[[], str], name: str) -> None:
@@ -198,11 +199,11 @@ def take_tables(atlas: NetworkAtlas, network: int, z: float | None) -> None:
     tables = {
         "networks": (
             f"All {atlas.n_networks} networks: names, notes, agreement of runs, variance, domains",
-            lambda: networks_table(atlas, names, notes, z=z).to_csv(index=False),
+            lambda: csv_of(networks_table(atlas, names, notes, z=z)),
         ),
         "members": (
             f"Units of all networks ({atlas.rule(z)}): network, layer, unit, z",
-            lambda: members_table(atlas, z=z).to_csv(index=False),
+            lambda: csv_of(members_table(atlas, z=z)),
         ),
         f"time-course-{network}": (
             f"Time course of network {network}, with its tokens",

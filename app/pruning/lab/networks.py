@@ -19,7 +19,6 @@ from app.shell import resources, view_state, wording
 from app.shell.images.thumbnails import thumbnails
 from app.widgets import frame, network_order
 from app.widgets.picture import csv_button
-from fnprune_core.atlas.annotation_files import shielded
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.plans import decision_log
 from fnprune_core.plans.decision_log import NetworkDecision
@@ -214,15 +213,15 @@ def as_frame(
         {
             "network": order,
             "protection": ["not protected" if row.dropped else "protected" for row in drawn],
-            "reason": [shielded(row.why) for row in drawn],
-            "name": [shielded(row.name) for row in drawn],
+            "reason": [row.why for row in drawn],
+            "name": [row.name for row in drawn],
             trust_name: trust.iloc[order].to_numpy(),
             "variance alone": facts["variance_alone"].iloc[order].to_numpy(),
         }
     )
     share = cache.rule_facts(atlas.id).domain_share[order]
     for d, name in enumerate(atlas.domain_names):
-        table[shielded(f"share in {name}")] = share[:, d]
+        table[f"share in {name}"] = share[:, d]
     if losses is not None:
         by_network = losses.set_index("network")
         for column in ("units", "energy"):

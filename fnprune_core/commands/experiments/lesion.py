@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from fnprune_core.commands.console import print_facts, print_table, printable_text
+from fnprune_core.commands.console import print_facts, print_table
 from fnprune_core.commands.options import (
     CommonOptions,
     Match,
@@ -16,6 +16,7 @@ from fnprune_core.commands.options import (
     with_workers,
 )
 from fnprune_core.errors import SettingsError
+from fnprune_core.foreign_text import visible
 from fnprune_core.inputs.files import shortened
 from fnprune_core.inputs.numbers import reals_in
 from fnprune_core.probability import p_text
@@ -237,7 +238,7 @@ def _print_study(common: CommonOptions, id: str, study: "LesionStudy") -> None:
         )
     print_facts("Lesions", facts)
     for sentence in filter(None, (study.why_untested(), *study.facts.failures)):
-        typer.echo(sentence, err=True)
+        typer.echo(visible(sentence), err=True)
 
 
 def _dissociation_facts(study: "LesionStudy", index: int) -> dict[str, Any]:
@@ -282,6 +283,4 @@ def _print_writing(
     names = {whose: "healthy" if whose == DENSE else "lesioned" for whose in BOTH}
     if common.wrote_json({"id": id, **{names[whose]: texts.text(whose) for whose in BOTH}}):
         return
-    print_table(
-        "Written", list(names.values()), [[printable_text(texts.text(whose)) for whose in BOTH]]
-    )
+    print_table("Written", list(names.values()), [[texts.text(whose) for whose in BOTH]])

@@ -39,7 +39,7 @@ def test_tables_hold_every_member_and_every_token(atlas) -> None:
     assert np.array_equal(atlas.maps[members["network"], units], members["z"])
     said_of = Annotations(networks={1: Annotation(name="=1+1", note="-x", tags=("t",))})
     table = networks_table(atlas, ["=1+1"] * atlas.n_networks, said_of, z=2.0)
-    assert table.loc[1, ["name", "note", "tags"]].tolist() == ["'=1+1", "'-x", "t"]
+    assert table.loc[1, ["name", "note", "tags"]].tolist() == ["=1+1", "-x", "t"]
     assert table["units"].tolist() == atlas.membership(z=2.0).sum(axis=1).tolist()
 
 
