@@ -266,7 +266,13 @@ def suggested_name(id: str, network: int) -> str:
 
 
 def _suggestions(id: str) -> "tuple[SuggestedName, ...]":
-    return _suggested_names(id, _changed(promoted_path(workspace(), id))[1], made_ns(id))
+    from fnprune_core.atlas.membership import members_id
+
+    # With members, other units count for what a network promotes.
+    is_checked = workspace().has("assessments", members_id(id))
+    return _suggested_names(
+        id, _changed(promoted_path(workspace(), id))[1], made_ns(id), is_checked
+    )
 
 
 def names_key(id: str) -> tuple[int, ...]:
@@ -285,7 +291,9 @@ def _changed(path: Path) -> tuple[int, int]:
 
 
 @cached(max_entries=4)
-def _suggested_names(id: str, promoted_ns: int, made_ns: int) -> "tuple[SuggestedName, ...]":
+def _suggested_names(
+    id: str, promoted_ns: int, made_ns: int, is_checked: bool
+) -> "tuple[SuggestedName, ...]":
     from fnprune_core.atlas.naming import suggestions
 
     return suggestions.names_of(workspace(), atlas(id))

@@ -104,16 +104,23 @@ def threshold(key: str, *, tip: str | None = None) -> float:
     return z
 
 
-def units_rule(atlas: NetworkAtlas, key: str, *, tip: str | None = None) -> float | None:
+def units_rule(
+    atlas: NetworkAtlas, key: str, *, tip: str | None = None, has_slider: bool = False
+) -> float | None:
     """Draw the choice of which units count as a network's own; return |z|, or None for members.
 
     Members that halves of the documents agree on come first. Until they are measured, the
     strongest units stand in, and the page says so and offers to measure. Below the choice stands
     what share of the units either rule marks, also where units are not active together.
+
+    Parameters
+    ----------
+    has_slider : bool
+        Whether a picture of the page has the slider of |z| already.
     """
     with st.container(gap="xsmall"):
         if atlas.known_members is None:
-            z = threshold(key, tip=tip)
+            z = view_state.view().z if has_slider else threshold(key, tip=tip)
             st.caption(f"Strongest units (|z| > {z:g}); not checked on halves of the documents.")
             _offer_members(atlas, key)
             return z
@@ -126,7 +133,7 @@ def units_rule(atlas: NetworkAtlas, key: str, *, tip: str | None = None) -> floa
             persist_state="session",
             help=f"{glossary.tip('members')}  \n{tip or ''}",
         )
-        z_shown = threshold(key, tip=tip) if chosen == BY_Z else None
+        z_shown = units_shown(atlas) if has_slider or chosen != BY_Z else threshold(key, tip=tip)
         measured = resources.assessment(atlas.id)
         if measured.members is not None:
             st.caption(shares_sentence(measured.members, measured.shifted_members))

@@ -47,7 +47,7 @@ def find(
         search.Said(
             names=files.network_names(workspace, opened),
             annotations=annotations.read_annotations(workspace, opened.id),
-            promoted=promoted.read_promoted(workspace, opened.id),
+            promoted=promoted.read_promoted(workspace, opened),
         ),
         model=loaded,
         n=most,

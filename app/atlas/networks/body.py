@@ -138,7 +138,7 @@ def in_words(atlas: NetworkAtlas, network: int, *, z: float, pole: int) -> str:
             continue
         facts = network_page.pole_facts(atlas.id, network, sign, z)
         beyond = f"z above {z:g}" if sign > 0 else f"z below −{z:g}"
-        place = f", most of them in layer {facts['peak_layer']}" if facts["n_units"] else ""
+        place = f", the strongest in layer {facts['peak_layer']}" if facts["n_units"] else ""
         sentences.append(f"{facts['n_units']:,} units with {beyond}{place}")
     poles = options.POLES[pole].lower()
     return (

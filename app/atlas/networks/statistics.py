@@ -9,10 +9,10 @@ from app.atlas.networks import heads, options, picked_unit
 from app.figures.networks import domain_bars
 from app.shell import recipes, resources, view_state, wording
 from app.shell.caches import directions, networks
-from app.widgets import frame, model_offer
+from app.widgets import atlas_frame, frame, model_offer
 from app.widgets.picture import draw_picture
 from fnprune_core.atlas.naming.promoted import N_TOKENS
-from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.atlas.network_atlas import DEFAULT_THRESHOLD, NetworkAtlas
 from fnprune_core.probability import p_text
 
 #: Statistics of `beside.STATISTICS` that stand under the token classes, and what each says.
@@ -134,7 +134,14 @@ def _logits(atlas: NetworkAtlas, network: int) -> None:
     )
     if model is None:
         return
-    z = view_state.view().z
+    z = atlas_frame.units_rule(atlas, "decoding-z", has_slider=True)
+    if not resources.n_members(atlas.id, network, z):
+        st.info(
+            f"No unit belongs to network {network} ({atlas.rule(z)}), so there is no output whose "
+            "tokens could be shown. By |z| its strongest units are read.",
+            icon=":material/info:",
+        )
+        return
     promoted, suppressed = spared_words.shown(*networks.logit_effects(atlas.id, network, z, model))
     draw_picture(
         statistics.logit_bars(promoted, suppressed, palette=frame.palette()),
@@ -142,7 +149,7 @@ def _logits(atlas: NetworkAtlas, network: int) -> None:
         made=recipes.code("logits", atlas=atlas.id, network=network, z=z),
     )
     st.caption(
-        f"The output directions of its units with |z| above {z:g}, each by its loading and its "
+        f"The output directions of its units ({atlas.rule(z)}), each by its loading and its "
         "own spread, through the final norm's gain and the unembedding. This is the direct path: "
         "what later layers do with it is left out. Where the network's strength is negative, "
         "promoted and suppressed tokens change places."
@@ -150,14 +157,21 @@ def _logits(atlas: NetworkAtlas, network: int) -> None:
     random_directions.show(
         directions.promotion(atlas.id, model),
         network,
-        f"The {N_TOKENS} tokens that it promotes most have a mean effect of {{}}",
+        f"The {N_TOKENS} tokens that its units with |z| above {DEFAULT_THRESHOLD:g} promote most "
+        "have a mean effect of {}",
         form="{:.1f}",
     )
 
 
 def show_units(atlas: NetworkAtlas, network: int) -> None:
     """Draw both poles of a network apart, each with its size, peak and strongest units."""
-    z = view_state.view().z
+    z = atlas_frame.units_rule(atlas, "units-z", has_slider=True)
+    if not resources.n_members(atlas.id, network, z):
+        st.info(
+            f"No unit belongs to network {network} ({atlas.rule(z)}). The strongest of its map are "
+            "listed all the same.",
+            icon=":material/info:",
+        )
     chosen_pole = options.options().pole
     poles = [pole for pole in (1, -1) if chosen_pole in (0, pole)]
     picked_unit.unit_card(atlas, network, key="units-unit")
@@ -172,13 +186,18 @@ def show_units(atlas: NetworkAtlas, network: int) -> None:
     heads.show(atlas, network)
 
 
-def _pole(atlas: NetworkAtlas, network: int, pole: int, z: float) -> None:
+def _pole(atlas: NetworkAtlas, network: int, pole: int, z: float | None) -> None:
     facts = networks.pole_facts(atlas.id, network, pole, z)
-    st.subheader(f"{options.POLES[pole]} pole", anchor=False)
-    beyond_text = f"z above {z:g}" if pole > 0 else f"z below −{z:g}"
-    place_text = f", most in layer {facts['peak_layer']}" if facts["n_units"] else ""
+    pole_name = options.POLES[pole]
+    st.subheader(f"{pole_name} pole", anchor=False)
+    if z is None:
+        own_text = f"{wording.count(facts['n_units'], 'member')} with {pole_name.lower()} z"
+    else:
+        beyond_text = f"z above {z:g}" if pole > 0 else f"z below −{z:g}"
+        own_text = f"{wording.count(facts['n_units'], 'unit')} with {beyond_text}"
+    place_text = f", the strongest in layer {facts['peak_layer']}" if facts["n_units"] else ""
     passage = next(iter(networks.passages(atlas.id, network, pole)), None)
-    sentence = f"{wording.count(facts['n_units'], 'unit')} with {beyond_text}{place_text}."
+    sentence = f"{own_text}{place_text}."
     if passage is not None:
         sentence += (
             f" Strongest at token {passage.position} of {passage.document} "
@@ -186,6 +205,10 @@ def _pole(atlas: NetworkAtlas, network: int, pole: int, z: float) -> None:
         )
     st.caption(wording.plain(sentence))
     table = networks.strongest_units(atlas.id, network, pole)
+    columns = ["layer", "index", "z"]
+    if z is None:
+        table["member"] = np.isin(table["unit"], atlas.members(network))
+        columns.append("member")
     key = f"units-{network}-{pole}"
 
     def on_select() -> None:
@@ -194,12 +217,12 @@ def _pole(atlas: NetworkAtlas, network: int, pole: int, z: float) -> None:
             picked_unit.pick_unit(int(np.asarray(table["unit"])[rows[0]]))
 
     st.dataframe(
-        table[["layer", "index", "z"]],
+        table[columns],
         hide_index=True,
         key=key,
         on_select=on_select,
         selection_mode="single-row",
-        alt=f"Strongest units of the {options.POLES[pole].lower()} pole",
+        alt=f"Strongest units of the {pole_name.lower()} pole",
         column_config={
             "index": st.column_config.NumberColumn("unit", format="%d"),
             "z": st.column_config.NumberColumn("z", format="%.2f"),

@@ -56,7 +56,7 @@ def show(atlas: NetworkAtlas, network: int, map_view: str) -> None:
             panels.show_body(atlas, look, atlas_frame.units_shown(atlas), network)
     with right, frame.explaining():
         z = (
-            atlas_frame.units_rule(atlas, "parcels-units", tip=_TIP)
+            atlas_frame.units_rule(atlas, "parcels-units", tip=_TIP, has_slider=True)
             if is_body
             else atlas_frame.units_shown(atlas)
         )

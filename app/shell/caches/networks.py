@@ -103,15 +103,15 @@ def class_effects(id: str, network: int) -> pd.DataFrame:
 
 
 def logit_effects(
-    id: str, network: int, z: float, model: LanguageModel
+    id: str, network: int, z: float | None, model: LanguageModel
 ) -> tuple[list[LogitEffect], list[LogitEffect]]:
-    """Return the tokens that a network's units beyond z promote and suppress."""
+    """Return the tokens that a network's own units promote and suppress: members, or beyond z."""
     return _logit_effects(id, network, z, model.fingerprint, model)
 
 
 @cached(max_entries=64)
 def _logit_effects(
-    id: str, network: int, z: float, fingerprint: str, _model: LanguageModel
+    id: str, network: int, z: float | None, fingerprint: str, _model: LanguageModel
 ) -> tuple[list[LogitEffect], list[LogitEffect]]:
     atlas = resources.atlas(id)
     std = resources.recording(atlas.decomposition.recording_id).std
@@ -131,15 +131,12 @@ def strongest_units(id: str, network: int, pole: int, n: int = 15) -> pd.DataFra
     return pd.DataFrame({"unit": order, "layer": layer, "index": index, "z": z[order].round(2)})
 
 
-def pole_facts(id: str, network: int, pole: int, z: float) -> dict[str, Any]:
-    """Return the facts on a pole: units beyond z, its peak layer, and its largest |z|."""
+def pole_facts(id: str, network: int, pole: int, z: float | None) -> dict[str, Any]:
+    """Return the facts on a pole: its members or units beyond z, peak layer, and largest |z|."""
     atlas = resources.atlas(id)
     values = pole * atlas.maps[network]
-    per_layer = np.array(
-        [int((layer_values > z).sum()) for layer_values in atlas.layout.split(values)]
-    )
     return {
-        "n_units": int(per_layer.sum()),
+        "n_units": int((values[atlas.members(network, z=z)] > 0).sum()),
         "peak_layer": int(atlas.layout.layer_of_unit[values.argmax()]),
         "largest": float(values.max()),
     }

@@ -44,9 +44,11 @@ def find(id: str, query: str) -> Found:
         Said(
             names=resources.network_names(id),
             annotations=resources.annotations(id),
-            promoted=promoted.read_promoted(resources.workspace(), id),
+            promoted=promoted.read_promoted(resources.workspace(), atlas),
         ),
-        model=None if model is None else (model, _effects(id, model.fingerprint, model)),
+        model=None
+        if model is None
+        else (model, _effects(id, model.fingerprint, atlas.rule(), model)),
     )
     return Found(networks=networks, units=units, knows_promoted=model is not None)
 
@@ -67,7 +69,7 @@ def _index(id: str, made_ns: int) -> Index:
 
 
 @cached(max_entries=2, spinner="Reading the model's weights for the search, once")
-def _effects(id: str, fingerprint: str, _model: LanguageModel) -> EffectsIndex:
+def _effects(id: str, fingerprint: str, rule: str, _model: LanguageModel) -> EffectsIndex:
     atlas = resources.atlas(id)
     std = resources.recording(atlas.decomposition.recording_id).std
     promoted.keep_promoted(resources.workspace(), _model, atlas, std)

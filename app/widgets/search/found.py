@@ -52,6 +52,12 @@ def _search(atlas: NetworkAtlas) -> None:
             "The model is not in memory: units are found by words and domains, and not by the "
             "tokens that they promote."
         )
+    n_without = sum(len(atlas.members(k)) == 0 for k in range(atlas.n_networks))
+    if n_without:
+        st.caption(
+            f"{wording.count(n_without, 'network')} without any unit ({atlas.rule()}) cannot be "
+            "found by promoted tokens."
+        )
     left, right = st.columns([3, 2], gap="medium")
     with left:
         _hits(atlas, "Networks", found.networks, query)

@@ -17,7 +17,7 @@ from fnprune_core.atlas import connectome, decoding
 from fnprune_core.atlas.chance.directions import HEADLINE, KINDS, Directions
 from fnprune_core.atlas.chance.names import domain_names
 from fnprune_core.atlas.naming.promoted import promoted_tokens
-from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.atlas.network_atlas import DEFAULT_THRESHOLD, NetworkAtlas
 from fnprune_core.errors import SettingsError
 from fnprune_core.models.language_model import LanguageModel
 
@@ -175,7 +175,8 @@ def promotion(
 ) -> Beside:
     """Return how far the tokens that networks promote stand out, beside random directions.
 
-    The mean effect of the 12 tokens that each promotes most, z over the vocabulary.
+    The mean effect of the 12 tokens that each promotes most, z over the vocabulary. Of networks
+    and directions alike it is of the units with |z| above 3: directions have no members.
 
     Parameters
     ----------
@@ -184,8 +185,9 @@ def promotion(
     """
 
     def of(atlas: NetworkAtlas) -> Floats:
-        promoted = promoted_tokens(language_model, atlas, std)
-        return np.array([np.mean([each.effect for each in effects]) for effects in promoted])
+        promoted = promoted_tokens(language_model, atlas, std, z=DEFAULT_THRESHOLD)
+        means = (np.mean([each.effect for each in effects] or np.nan) for effects in promoted)
+        return np.array(list(means))
 
     return Beside(
         networks=of(directions.atlas), control={kind: of(directions.of(kind)) for kind in KINDS}

@@ -1,6 +1,7 @@
 """Tokens that the networks' outputs promote, kept beside the atlas: a name must need no model.
 
-One JSON file an atlas, ``<workspace>/promoted/<atlas id>.json``.
+One JSON file per atlas, ``<workspace>/promoted/<atlas id>.json``. It notes which units counted as
+a network's own; once another rule holds for the atlas, it counts as none.
 """
 
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.storage.workspace import Workspace
 
 N_TOKENS = 12
+_RULE = "rule"  # of the file: which units counted
 
 Effects = tuple[tuple[LogitEffect, ...], ...]
 
@@ -34,12 +36,17 @@ def network_directions(
     atlas: NetworkAtlas,
     std: NDArray[np.floating],
     *,
-    z: float = DEFAULT_THRESHOLD,
+    z: float | None = None,
 ) -> NDArray[np.float64]:
     """Return what each network adds to the residual stream as the unembedding meets it.
 
     As `decoding.output_direction` of each network's weights, in one pass over the layers, with the
-    sign of the pole on which the network is active: (K, hidden).
+    sign of the pole on which the network is active: (K, hidden). 0 where no unit is its own.
+
+    Parameters
+    ----------
+    z : float, optional
+        Which units are a network's own, as of `NetworkAtlas`.
     """
     weights = np.stack(
         [
@@ -78,40 +85,59 @@ def promoted_tokens(
     std: NDArray[np.floating],
     *,
     n: int = N_TOKENS,
+    z: float | None = None,
 ) -> Effects:
     """Return, by network, the tokens that its active pole promotes, strongest first.
 
-    Effects are z over the vocabulary, as in `decoding.logit_effects`.
+    Effects are z over the vocabulary, as in `decoding.logit_effects`. A network without any unit
+    of its own promotes none.
+
+    Parameters
+    ----------
+    z : float, optional
+        Which units are a network's own, as of `NetworkAtlas`.
     """
     language_model.check_fingerprint(atlas.decomposition.fingerprint, "atlas")
-    directions = torch.from_numpy(network_directions(language_model, atlas, std))
+    directions = torch.from_numpy(network_directions(language_model, atlas, std, z=z))
     with language_model.lock, torch.no_grad():
         head = weight_of(language_model.model.get_output_embeddings())
         logits = head.float() @ directions.to(head.device, torch.float32).T
-        z = (logits - logits.mean(dim=0)) / logits.std(dim=0, correction=0).clamp_min(1e-12)
-        values, ids = z.topk(min(n, len(z)), dim=0)
+        effects = (logits - logits.mean(dim=0)) / logits.std(dim=0, correction=0).clamp_min(1e-12)
+        values, ids = effects.topk(min(n, len(effects)), dim=0)
+    has_units = [len(atlas.members(k, z=z)) > 0 for k in range(atlas.n_networks)]
     decode = language_model.tokenizer.decode
     return tuple(
         tuple(
             LogitEffect(text=str(decode([int(id)])), effect=float(value))
             for id, value in zip(of_ids, of_values, strict=True)
         )
-        for of_ids, of_values in zip(ids.T.cpu().tolist(), values.T.cpu().tolist(), strict=True)
+        if has
+        else ()
+        for has, of_ids, of_values in zip(
+            has_units, ids.T.cpu().tolist(), values.T.cpu().tolist(), strict=True
+        )
     )
 
 
 def store_promoted(workspace: Workspace, atlas: NetworkAtlas, promoted: Effects) -> None:
     """Write the promoted tokens of an atlas's networks beside it."""
     rows = [[[each.text, round(each.effect, 4)] for each in effects] for effects in promoted]
-    store_beside(promoted_path(workspace, atlas.id), atlas.maps_fingerprint, {"networks": rows})
+    values = {"networks": rows, _RULE: atlas.rule()}
+    store_beside(promoted_path(workspace, atlas.id), atlas.maps_fingerprint, values)
 
 
-def read_promoted(workspace: Workspace, atlas_id: str) -> Effects:
-    """Return the stored promoted tokens by network; none without a file of these networks."""
-    path = promoted_path(workspace, atlas_id)
-    return (
-        read_beside(path, workspace, atlas_id, lambda value: _effects_of(value["networks"])) or ()
-    )
+def read_promoted(workspace: Workspace, atlas: NetworkAtlas) -> Effects:
+    """Return the stored promoted tokens by network.
+
+    None without a file of these networks, or where it is of other units: files of before note no
+    rule and are of |z| above 3.
+    """
+
+    def parse(value: dict[str, Any]) -> Effects:
+        is_of_these_units = value.get(_RULE, atlas.rule(DEFAULT_THRESHOLD)) == atlas.rule()
+        return _effects_of(value["networks"]) if is_of_these_units else ()
+
+    return read_beside(promoted_path(workspace, atlas.id), workspace, atlas.id, parse) or ()
 
 
 def _effects_of(rows: Sequence[Any]) -> Effects:
@@ -128,7 +154,7 @@ def keep_promoted(
     std: NDArray[np.floating],
 ) -> Effects:
     """Return the promoted tokens of an atlas's networks; computed and stored if they are not."""
-    stored = read_promoted(workspace, atlas.id)
+    stored = read_promoted(workspace, atlas)
     if stored:
         return stored
     promoted = promoted_tokens(language_model, atlas, std)

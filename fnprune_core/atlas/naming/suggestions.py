@@ -21,9 +21,9 @@ RULE = (
     "punctuation …); else the first 16 tokens of a window, "
     "where they hold half; else the three words that hold most, where together they hold a tenth "
     "and each draws five times its share of the text. Capitals do not count. Where neither a "
-    "domain nor a word holds, tokens that its output "
-    "promotes by five standard deviations or more over the vocabulary; and only where there are "
-    "none either, its number."
+    "domain nor a word holds, tokens that the output of its own units promotes by "
+    "five standard deviations or more over the vocabulary; and only where there are none either, "
+    "its number."
 )
 HALF = 0.5
 TENTH = 0.1
@@ -151,7 +151,7 @@ def suggested_names(
 
 def names_of(workspace: Workspace, atlas: NetworkAtlas) -> tuple[SuggestedName, ...]:
     """Return a suggested name for each network, with the promoted tokens that are stored."""
-    return suggested_names(atlas, promoted=read_promoted(workspace, atlas.id))
+    return suggested_names(atlas, promoted=read_promoted(workspace, atlas))
 
 
 def _grouped(labels: NDArray[np.str_], energy: NDArray[np.float64]) -> _Groups:

@@ -26,7 +26,8 @@ class EffectsIndex:
     Parameters
     ----------
     network_directions : ndarray (K, hidden)
-        As the unembedding meets them, of each network's active pole.
+        As the unembedding meets them, of each network's active pole; 0 without units of its own,
+        so that it promotes no token.
     to_residual : Tensor (hidden met, hidden)
         The linear way from the residual stream to the unembedding.
     mean_row : Tensor (hidden met,)

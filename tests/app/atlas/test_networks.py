@@ -68,6 +68,29 @@ def test_only_the_chosen_section_is_drawn(open_page, placed) -> None:
     assert len(at.dataframe) == 2
 
 
+def test_units_and_next_tokens_are_of_members_where_they_are_known(
+    open_page, placed, members_known
+) -> None:
+    resources.shelf().get(placed.model, progress=lambda event: None)
+    link = {**placed.view(), "show": "units"}
+    at = open_page("atlas", **link, network="1")
+    assert not at.exception
+    positive = resources.atlas(placed.atlas).maps[1] > 0
+    n_positive = int((members_known[1] & positive).sum())
+    assert f"{n_positive} members with positive z" in captions(at)
+    table = at.dataframe[0].value
+    assert table["member"].tolist() == [
+        bool(members_known[1, 48 * row.layer + row.index]) for row in table.itertuples()
+    ]
+    for section in ("units", "decoding"):
+        at = open_page("atlas", **{**link, "show": section}, network="5")
+        assert "No unit belongs to network 5 (members in halves of the documents)" in said(at)
+        assert not any("promotes" in each for each in alternatives(at))
+    at.segmented_control(key="units of a network").set_value("By |z|").run()
+    assert "No unit belongs" not in said(at)
+    assert any("promotes" in each for each in alternatives(at))
+
+
 def test_a_link_opens_pole_range_section_and_picked_unit(open_page, placed) -> None:
     link = {**placed.view(), "show": "units-negative-own", "unit": "7", "z": "1.5"}
     at = open_page("atlas", **link, map="layers")

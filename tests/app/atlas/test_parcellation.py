@@ -152,10 +152,16 @@ def test_the_body_and_the_legend_are_of_the_same_rule(open_page, placed, members
     assert f"{100 * n / 144:.0f} % of 144 units" in scene["alternative"]
     assert at.dataframe[0].value["units"].sum() == n
     at.segmented_control(key="units of a network").set_value("By |z|").run()
-    # The slider of the picture moves the one of the page, and is not set back by it.
+    assert drawn(at, "parcels-viewer")["threshold"]["value"] == 3.0
+    assert not at.slider  # the picture has one
+    assert at.dataframe[0].value["units"].sum() == atlas.parcel_table(z=3.0)["units"].sum()
+
+
+def test_the_slider_of_a_page_follows_the_picture_and_does_not_set_it_back(
+    open_page, placed
+) -> None:
+    at = open_page("parcellation", **placed.view(), map="layers")
+    assert at.slider(key="parcels-z").value == 3.0
     at.session_state["view"] = replace(view(at), z=4.0)
     at.run()
-    assert view(at).z == drawn(at, "parcels-viewer")["threshold"]["value"] == 4.0
-    assert at.slider(key="parcels-units").value == 4.0
-    units = atlas.parcel_table(z=4.0)["units"].sum()
-    assert at.dataframe[0].value["units"].sum() == units
+    assert at.slider(key="parcels-z").value == view(at).z == 4.0

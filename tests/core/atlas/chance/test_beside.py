@@ -99,3 +99,12 @@ def test_units_that_write_some_tokens_promote_them_above_random_directions() -> 
     assert found.is_above()[:4].all()
     assert not found.is_above()[4:].any()
     assert found.control["shifted"] == pytest.approx(found.networks)  # its maps are the same
+    # Directions have no members: both are of |z|, also where those of networks are known.
+    known = np.zeros(maps.shape, dtype=bool)
+    checked = NetworkAtlas(decomposition, atlas_of().tokens, find_members=lambda: known)
+    again = promotion(
+        language_model,
+        Directions(atlas=checked, seed=0, permuted=courses, shifted=courses),
+        np.ones(layout.n_units),
+    )
+    assert again.networks == pytest.approx(found.networks)
