@@ -205,7 +205,7 @@ def _only_writer(target: Path) -> Iterator[None]:
     path = target.with_name(f".{target.name}.lock")
     while True:
         with lock_file(path) as file:
-            _lock(
+            take_lock(
                 file,
                 f"{target} is being written by another process right now.",
                 hint="Wait for it to finish, or name another folder.",
@@ -230,7 +230,7 @@ def _is_file_at(descriptor: int, path: Path) -> bool:
 def exclusive(folder: Path, *, what: str) -> Iterator[None]:
     """Hold a lock on `folder` that other processes respect and that a crash releases."""
     with lock_file(folder / _LOCK) as file:
-        _lock(
+        take_lock(
             file,
             f"{what} is being made by another process right now.",
             hint="Wait for it to finish; the result is then found at once.",
@@ -246,12 +246,12 @@ def lock_file(path: Path) -> IO[str]:
     return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, 0o666), "w")
 
 
-def _lock(file: IO[str], held_text: str, *, hint: str) -> None:
-    """Take the lock of an open file, or raise `StorageError` where another process holds it.
+def take_lock(file: IO[str], held_text: str, *, hint: str, wait_s: float = _LOOK_S) -> None:
+    """Take the lock of an open file, or raise `StorageError` where another process keeps it.
 
     Who only looks whether it is held, as `is_in_use` does, has it for a moment: that is waited for.
     """
-    end = time.monotonic() + _LOOK_S
+    end = time.monotonic() + wait_s
     while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,19 +1,31 @@
 """Locks of small files that several processes write, such as names and notes."""
 
-import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fnprune_core.storage.folders import lock_file, storage_errors
+from fnprune_core.storage.folders import lock_file, storage_errors, take_lock
+
+_WAIT_S = 10.0
 
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the lock of a file; others wait, for the time of one small write."""
+    """Hold the lock of a file; others wait, for the time of one small write.
+
+    Raises
+    ------
+    StorageError
+        If another process keeps it for `_WAIT_S` seconds: one that was stopped may never go on.
+    """
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         file = lock_file(path.parent / f".{path.stem}.lock")
     with file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        take_lock(
+            file,
+            f"{path.name} is kept by another process, which does not go on; nothing was changed.",
+            hint="Is one of yours stopped (Ctrl+Z)? Let it go on (`fg`) or end it.",
+            wait_s=_WAIT_S,
+        )
         yield
