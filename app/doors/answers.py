@@ -3,6 +3,8 @@
 import html
 from urllib.parse import quote
 
+from app.doors.crowd import MOST, MOST_OF_A_VISIT
+
 _FRAME = """<!doctype html><html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1"><title>fnprune</title>
 <style>:root{{color-scheme:light dark}}
@@ -69,6 +71,15 @@ def unknown_name(name: str) -> str:
         "of its own at this machine.</p><p>If the server is yours, start it with</p>"
         f"<p><code>fnprune app --allow-host {option}</code></p><p>or set "
         f"<code>FNPRUNE_ALLOW_HOST={option}</code>. It then asks for a token, which it prints.</p>",
+    )
+
+
+def too_many_tabs() -> str:
+    """Return the page for one more tab than the server keeps open."""
+    return _page(
+        "Too many tabs are open",
+        f"<p>fnprune keeps at most {MOST_OF_A_VISIT} tabs of one browser open, and {MOST} of all. "
+        "Close one and reload this page; what runs goes on.</p>",
     )
 
 

@@ -72,19 +72,21 @@ class Guard:
         if not request.is_socket:
             receive = patience.within_time(receive)
         answer = await self._answer(request, receive)
+        visit = visits.id_of(request.cookies, self._door)
+        has_room = self._crowd.has_room(visit)
         if request.is_socket:
-            visit = visits.id_of(request.cookies, self._door)
-            if answer is not None or not self._crowd.has_room(visit):
+            if answer is not None or not has_room:
                 # Before the handshake is accepted: the server answers it with 403.
                 await send({"type": "websocket.close", "code": 1008, "reason": "not let in"})
                 return
             self._mark(scope, request)
             with self._crowd.counted(visit):
                 await self._app(scope, receive, self._adding(request, send))
-        elif answer is None:
+        elif answer is None and (has_room or not request.wants_page):
             self._mark(scope, request)
             await self._app(scope, receive, self._adding(request, send))
-        else:
+        else:  # a page without its socket would say nothing
+            answer = answer or _page(answers.too_many_tabs(), 503, request)
             await answer(scope, receive, self._adding(request, send))
 
     async def _answer(self, request: Request, receive: Receive) -> Response | None:

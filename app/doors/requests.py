@@ -89,7 +89,7 @@ def read_request(scope: Scope, *, trusts_proxy: bool) -> Request:
     is_forwarded = any(name in headers for name in _FORWARDED)
     is_https = scope.get("scheme") in ("https", "wss") and "x-forwarded-proto" not in headers
     if trusts_proxy:
-        is_https = is_https or headers.get("x-forwarded-proto", "").lower() == "https"
+        is_https = is_https or _is_https_outside(headers)
     return Request(
         path=scope.get("path", "/"),
         query=scope.get("query_string", b"").decode("latin-1"),
@@ -102,6 +102,11 @@ def read_request(scope: Scope, *, trusts_proxy: bool) -> Request:
         is_https=is_https,
         is_local=not is_forwarded and _is_here(server) and _is_here(client),
     )
+
+
+def _is_https_outside(headers: Headers) -> bool:
+    """Whether the browser came by https; each proxy may have added what it was asked by."""
+    return headers.get("x-forwarded-proto", "").partition(",")[0].strip().lower() == "https"
 
 
 def _is_here(end: Sequence[object] | None) -> bool:

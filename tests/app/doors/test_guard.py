@@ -441,6 +441,8 @@ def test_a_body_that_drips_is_given_up(monkeypatch, piece, n_pieces) -> None:
         # uvicorn believes a proxy on this machine, and sets the scheme by what it says.
         ({}, "https", {"x-forwarded-proto": "https"}, False),
         ({"FNPRUNE_TRUST_PROXY": "1"}, "http", {"x-forwarded-proto": "https"}, True),
+        ({"FNPRUNE_TRUST_PROXY": "1"}, "http", {"x-forwarded-proto": "https, http"}, True),
+        ({"FNPRUNE_TRUST_PROXY": "1"}, "http", {"x-forwarded-proto": "http, https"}, False),
         ({"FNPRUNE_TRUST_PROXY": "1"}, "http", {"x-forwarded-proto": "http"}, False),
         ({"FNPRUNE_TRUST_PROXY": "1"}, "http", {}, False),
     ],

@@ -1,5 +1,6 @@
 """Strangers at a real server: a raw websocket client without Origin and without token."""
 
+import json
 import os
 import re
 import socket
@@ -65,6 +66,46 @@ def test_a_raw_client_gets_nothing_but_403(server) -> None:
     for token in ("", TOKEN[:-1], TOKEN + "x"):
         assert server.handshake(**bearer(token)) == 403
         assert server.status("/", **bearer(token)) == 403
+
+
+#: Streamlit's and ours, with the methods that each takes.
+_ROUTES = """
+import json
+from app.main import streamlit_app
+streamlit_app._runtime = streamlit_app._create_runtime()
+for route in streamlit_app._build_starlette_app().routes:
+    print(json.dumps([route.path, sorted(getattr(route, "methods", None) or ["GET"])]))
+"""
+#: What is known to be served. A new one is looked at before it is added here.
+_KNOWN = {
+    "/start", "/_fnprune", "/media", "/component", "/app", "/auth", "/oauth2callback", "",
+    "/_stcore/health", "/_stcore/metrics", "/_stcore/host-config", "/_stcore/upload_file",
+    "/_stcore/bidi-components", "/_stcore/stream", "/_stcore/agent",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def routes() -> list[tuple[str, list[str]]]:
+    done = subprocess.run(
+        [sys.executable, "-c", _ROUTES], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, timeout=120, check=True,
+    )  # fmt: skip
+    return [tuple(json.loads(line)) for line in done.stdout.splitlines() if line[:1] == "["]
+
+
+def test_every_route_is_known_and_only_health_is_open(server, routes) -> None:
+    begins = {re.match(r"(/_stcore/[^/]+|/[^/]*|)", path)[0] for path, _ in routes}
+    assert begins == _KNOWN
+    for path, methods in routes:
+        for method in methods:
+            is_open = path == "/_stcore/health" and method in ("GET", "HEAD")
+            status = server.status(re.sub(r"{[^}]*}", "7", path) or "/", method=method)
+            assert status == (200 if is_open else 403), (method, path)
+
+
+def test_no_program_drives_the_app(server) -> None:
+    """Streamlit's agent API is off: it says so to who is let in, and to nobody else."""
+    assert server.status("/_stcore/agent/interact", method="POST", **bearer()) == 403
 
 
 def test_with_the_token_it_gets_the_app(server) -> None:
