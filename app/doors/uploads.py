@@ -77,7 +77,7 @@ class Uploads:
         Raises
         ------
         StorageError
-            If there is no room for it beside what others are using.
+            If there is no room for it beside what others are using, or on the disk.
         SettingsError
             If its name is none that a file can have.
         """
@@ -86,8 +86,7 @@ class Uploads:
         with self._lock:
             if path not in self._used:
                 self._make_room(len(content))
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(content)
+                _write(path, content)
             self._used[path] = len(content), self._clock()
         return path
 
@@ -123,6 +122,19 @@ class Uploads:
 
     def _total(self) -> int:
         return sum(size for size, _ in self._used.values())
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a whole file or none; where it was to lie is not told."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise StorageError(
+            f"{path.name} could not be kept here: {error.strerror}.",
+            hint="Who runs the server can make room in its folder of temporary files.",
+        ) from error
 
 
 def sweep() -> None:

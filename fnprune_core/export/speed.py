@@ -327,7 +327,10 @@ def measure_speed(
         workspace.root.mkdir(parents=True, exist_ok=True)
     needed_bytes = language_model.anatomy().parameter_bytes * (1 + len(measured_forms))
     check_free_space(workspace.root, needed_bytes)
-    with tempfile.TemporaryDirectory(prefix=".unfinished-speed-", dir=workspace.root) as scratch:
+    with (
+        storage_errors(workspace.root),
+        tempfile.TemporaryDirectory(prefix=".unfinished-speed-", dir=workspace.root) as scratch,
+    ):
         folders = {DENSE: Path(scratch) / DENSE}
         with language_model.lock, storage_errors(Path(scratch)):
             language_model.model.save_pretrained(folders[DENSE])

@@ -229,15 +229,17 @@ def _is_file_at(descriptor: int, path: Path) -> bool:
 @contextmanager
 def exclusive(folder: Path, *, what: str) -> Iterator[None]:
     """Hold a lock on `folder` that other processes respect and that a crash releases."""
-    with lock_file(folder / _LOCK) as file:
+    with storage_errors(folder):
+        file = lock_file(folder / _LOCK)
+    with file:
         take_lock(
             file,
             f"{what} is being made by another process right now.",
             hint="Wait for it to finish; the result is then found at once.",
         )
-        file.truncate(0)
-        file.write(f"{os.getpid()}\n")
-        file.flush()
+        with storage_errors(folder):  # past the buffer, which would be written again on closing
+            file.truncate(0)
+            os.pwrite(file.fileno(), f"{os.getpid()}\n".encode(), 0)
         yield
 
 

@@ -1,5 +1,6 @@
 """Uploaded files: bounded, each visit's own, never named, gone with the visit and the server."""
 
+import errno
 import gc
 import os
 import re
@@ -75,6 +76,21 @@ def test_uploads_are_bounded_and_those_long_unused_make_room(seconds) -> None:
     with pytest.raises(StorageError, match="in use"):
         uploads.store("a", "d.txt", b"d" * 101)
     uploads.close()
+
+
+def test_an_upload_to_a_full_disk_is_told_and_leaves_no_part(uploads, monkeypatch) -> None:
+    def half(path: Path, content: bytes) -> None:
+        with path.open("wb") as file:
+            file.write(content[:2])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", half)
+    with pytest.raises(StorageError, match=r"^map\.nii could not be kept here: No space") as told:
+        uploads.store("one", "map.nii", b"12345")
+    assert str(uploads.folder) not in str(told.value)
+    assert [path for path in uploads.folder.rglob("*.nii")] == []
+    monkeypatch.undo()
+    assert uploads.store("one", "map.nii", b"12345").read_bytes() == b"12345"
 
 
 def test_no_visit_reads_what_another_has_uploaded(uploads, tmp_path) -> None:

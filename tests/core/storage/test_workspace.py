@@ -475,6 +475,16 @@ def test_one_process_at_a_time_makes_a_resumable_artifact(tmp_path) -> None:
         pass  # released, though the error came first
 
 
+def test_a_full_disk_is_told_by_the_first_lock_already(tmp_path, monkeypatch) -> None:
+    """Nothing was written yet but the number of this process: a lesion study ended in a trace."""
+    monkeypatch.setattr(folders.os, "pwrite", full_disk)
+    with (
+        pytest.raises(StorageError, match="is full"),
+        exclusive(tmp_path, what="This study"),
+    ):
+        pass
+
+
 def test_a_folder_whose_maker_is_about_to_lock_it_is_nobodys_leftover(workspace) -> None:
     young = workspace.folder("previews", "abc").with_name(".unfinished-abc-01234567")
     young.mkdir(parents=True)
