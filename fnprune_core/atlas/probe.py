@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any, Self
 
@@ -277,6 +277,11 @@ class NetworkProbe:
         for block in self._blocks:
             strengths[block.networks] = (signals[:, block.units] @ block.factor).T.numpy()
         return strengths
+
+    def with_maps(self, maps: NDArray[np.float32]) -> Self:
+        """Return a probe of other maps (K, n_units) over the same signals: random directions."""
+        basis = replace(self.atlas.decomposition, spatial_maps=maps)
+        return replace(self, _blocks=tuple(_blocks_of(basis, self.alive)))
 
     @property
     def alive(self) -> NDArray[np.bool_]:

@@ -1,7 +1,7 @@
 """Result of a localizer: an artifact with the blocks' effects, from which tables are made."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from fnprune_core.storage.manifests import manifest_of, read_manifest
 
 _ARRAYS, _TOKENS, _STIMULI = "localizer.safetensors", "tokens.parquet", "stimuli.json"
 KIND = "localizers"
+_DIRECTIONS = "directions_"
 COVARIATES = {
     "log frequency": "natural logarithm of the token's share in the recording, one added to counts",
     "position": "place in the block, in hundreds of tokens",
@@ -65,6 +66,11 @@ class LocalizerResult:
     decomposition_id : str
     maps_fingerprint : MapsFingerprint or None
         The strongest units of the networks; results of before have none.
+    directions : mapping
+        Kind of random directions → their strengths, (K, n_tokens) in a unit of their own; results
+        of before have none.
+    seed : int
+        Of block order, folds and permutations.
     """
 
     localizer: Localizer
@@ -78,6 +84,8 @@ class LocalizerResult:
     layout: UnitLayout
     decomposition_id: str
     maps_fingerprint: MapsFingerprint | None = None
+    directions: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    seed: int = 0
     id: str = ""
 
     @property
@@ -259,7 +267,7 @@ class LocalizerResult:
         )
 
     def save(self, target: Path, inputs: Mapping[str, Any]) -> None:
-        """Write the result as an artifact folder, at once."""
+        """Write the result as an artifact folder, at once, in the place of one of before."""
         decoding = self.decoding
         arrays = {
             "strengths": self.strengths,
@@ -268,6 +276,7 @@ class LocalizerResult:
             "alive": self.alive.astype(np.uint8),
             "decoding_null": decoding.null,
             "decoding_by_block": decoding.by_block,
+            **{f"{_DIRECTIONS}{kind}": each for kind, each in self.directions.items()},
         }
         facts = {
             "title": self.localizer.title,
@@ -283,7 +292,7 @@ class LocalizerResult:
         }
         if self.maps_fingerprint is not None:
             facts[KEY] = self.maps_fingerprint.to_json()
-        with new_folder(target) as folder:
+        with new_folder(target, keeps_existing=not target.exists()) as folder:
             save_file(
                 {name: np.ascontiguousarray(value) for name, value in arrays.items()},
                 folder / _ARRAYS,
@@ -323,6 +332,12 @@ class LocalizerResult:
                 layout=UnitLayout(tuple(manifest["widths"])),
                 decomposition_id=manifest["decomposition_id"],
                 maps_fingerprint=maps_in(manifest),
+                directions={
+                    name.removeprefix(_DIRECTIONS): arrays[name]
+                    for name in sorted(arrays)
+                    if name.startswith(_DIRECTIONS)
+                },
+                seed=manifest["inputs"]["settings"]["seed"],
                 id=folder.name,
             )
 

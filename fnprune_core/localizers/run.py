@@ -13,8 +13,9 @@ from fnprune_core.atlas.probe import NetworkProbe
 from fnprune_core.decomposition.numbering import check_numbers
 from fnprune_core.errors import FnpruneError
 from fnprune_core.localizers.blocks import Presentation, present
-from fnprune_core.localizers.decoding import DecodingSettings, decode
-from fnprune_core.localizers.glm import Sums, design_matrix, first_level
+from fnprune_core.localizers.control import MAPS, fit
+from fnprune_core.localizers.decoding import DecodingSettings
+from fnprune_core.localizers.glm import Sums, design_matrix
 from fnprune_core.localizers.results import COVARIATES, KIND, LocalizerResult
 from fnprune_core.localizers.stimuli import Localizer
 from fnprune_core.matching.dual_regression import template_of
@@ -42,9 +43,10 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Responses:
-    """Responses to the blocks: networks (K, tokens), units, log-probabilities (tokens,)."""
+    """Responses to the blocks: networks and directions (K, tokens), units, log p (tokens,)."""
 
     strengths: NDArray[np.float32]
+    directions: dict[str, NDArray[np.float32]]
     unit_effects: NDArray[np.float64]
     log_probability: NDArray[np.float32]
 
@@ -92,7 +94,7 @@ def localize(
     language_model.check_fingerprint(atlas.decomposition.fingerprint, "atlas")
     inputs = localizer_inputs(language_model, atlas.id, localizer, settings)
     id = artifact_id(KIND, inputs)
-    if workspace.has(KIND, id):
+    if workspace.has(KIND, id) and LocalizerResult.load(workspace.folder(KIND, id)).directions:
         return id
     recording = open_recording(workspace, atlas.decomposition.recording_id)
     probe = NetworkProbe.prepare(atlas, recording, template=template_of(workspace, atlas))
@@ -128,26 +130,18 @@ def measure(
 ) -> LocalizerResult:
     """Return the responses to blocks that are already cut."""
     tokens = token_frame(probe.atlas, language_model, presentation)
-    usable = ~tokens["is_dummy"].to_numpy()
-    covariates = {name: tokens.loc[usable, name].to_numpy() for name in COVARIATES}
-    design = design_matrix(presentation.block[usable], covariates)
+    usable = tokens[~tokens["is_dummy"]]
+    covariates = {name: usable[name].to_numpy() for name in COVARIATES}
+    design = design_matrix(usable["block"].to_numpy(), covariates)
     responses = _read_blocks(
         probe, language_model, presentation, design, progress=progress, cancel=cancel
     )
     tokens["log_probability"] = responses.log_probability
-    weights = first_level(design, responses.strengths[:, usable].T)
-    n_blocks = len(presentation.blocks)
-    # What the covariates explain is taken off; the blocks' boxcars share it out, not the labels.
-    adjusted = (
-        responses.strengths[:, usable].T - design.to_numpy()[:, n_blocks:] @ weights[n_blocks:]
-    )
-    features, block_of_item = item_means(
-        adjusted, presentation.item[usable], presentation.block[usable]
-    )
-    decoding = decode(
-        localizer, presentation.blocks, features, block_of_item,
+    weights, decoding = fit(
+        localizer, presentation.blocks, tokens, responses.strengths,
         settings=settings, progress=progress, cancel=cancel,
     )  # fmt: skip
+    n_blocks = len(presentation.blocks)
     return LocalizerResult(
         localizer=localizer,
         blocks=presentation.blocks,
@@ -162,6 +156,8 @@ def measure(
         layout=probe.atlas.layout,
         decomposition_id=probe.atlas.id,
         maps_fingerprint=probe.atlas.maps_fingerprint,
+        directions=responses.directions,
+        seed=settings.seed,
     )
 
 
@@ -178,12 +174,16 @@ def _read_blocks(
     n_blocks, windows = len(presentation.blocks), presentation.windows
     sums = Sums(design, probe.atlas.layout.n_units)
     strengths, log_probability = [], []
+    of_maps = {kind: probe.with_maps(maps(probe.atlas)) for kind, maps in MAPS.items()}
+    directions: dict[str, list[NDArray[np.float32]]] = {kind: [] for kind in MAPS}
     row = 0
     for block in range(n_blocks):
         cancel.raise_if_cancelled()
         progress(ProgressEvent(stage="reading blocks", done=block, total=n_blocks, unit="blocks"))
         signals, log_p = probe.signals(language_model, windows, block)
         strengths.append(probe.strengths(signals))
+        for kind, other in of_maps.items():
+            directions[kind].append(other.strengths(signals))
         log_probability.append(log_p)
         usable_signals = signals[windows.n_dummy_tokens :].numpy()
         sums.add(slice(row, row + len(usable_signals)), usable_signals)
@@ -192,6 +192,7 @@ def _read_blocks(
     relative = np.concatenate(strengths, axis=1) / probe.usual[:, None]
     return _Responses(
         strengths=relative.astype(np.float32),
+        directions={kind: np.concatenate(each, axis=1) for kind, each in directions.items()},
         unit_effects=sums.solve(),
         log_probability=np.concatenate(log_probability),
     )
@@ -222,24 +223,6 @@ def token_frame(
             "position": windows.position / 100,
         }
     )
-
-
-def item_means(
-    strengths: NDArray[np.floating], item: NDArray[np.integer], block: NDArray[np.integer]
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return each item's mean over its tokens (n_items, K), and the block that it is in.
-
-    Parameters
-    ----------
-    strengths : ndarray (n_tokens, K)
-    item, block : ndarray (n_tokens,)
-    """
-    numbers, first_token, inverse, counts = np.unique(
-        item, return_index=True, return_inverse=True, return_counts=True
-    )
-    sums = np.zeros((len(numbers), strengths.shape[1]))
-    np.add.at(sums, inverse, strengths)
-    return sums / counts[:, None], np.asarray(block[first_token], dtype=np.int64)
 
 
 def open_localizer(workspace: Workspace, id: str, *, match: bool = False) -> LocalizerResult:

@@ -8,7 +8,7 @@ import pandas as pd
 from fnprune_core.lesions.run import lesion_studies
 from fnprune_core.lesions.sites import Lesion
 from fnprune_core.lesions.study import LesionStudy
-from fnprune_core.localizers import run
+from fnprune_core.localizers import control, run
 from fnprune_core.localizers.glm import LEVEL
 from fnprune_core.localizers.results import LocalizerResult
 from fnprune_core.report.material import Material
@@ -73,6 +73,7 @@ def localizers(material: Material) -> Iterator[Block]:
             "p": Column(title="p", form=P_FORM),
         },
     )
+    yield Text(text=" ".join(_control_sentences(results)))
     yield Slot(figure="localizers")
     tables = []
     for result in results:
@@ -86,6 +87,16 @@ def localizers(material: Material) -> Iterator[Block]:
         f"{units}: multiples of the network's usual strength.",
         frame=pd.concat(tables, ignore_index=True),
     )
+
+
+def _control_sentences(results: list[LocalizerResult]) -> Iterator[str]:
+    """Yield what responds in each localizer beside random directions."""
+    yield (
+        "Beside stand random directions of the same number and shape of map: the units of each map "
+        "permuted within layers. What tokens per word explain within blocks is taken off linearly."
+    )
+    for result in results:
+        yield f"{result.localizer.title}: {control.sentence(result, control.controls(result))}"
 
 
 def localizer_table(material: Material, results: list[LocalizerResult]) -> pd.DataFrame:

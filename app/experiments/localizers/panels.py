@@ -3,13 +3,13 @@
 import pandas as pd
 import streamlit as st
 
-from app.experiments.localizers import body, figures
+from app.experiments.localizers import body, choice, data, figures
 from app.figures.base import in_words
 from app.shell import glossary, recipes, resources, view_state, wording
 from app.widgets import frame
 from app.widgets.picture import csv_button, draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas
-from fnprune_core.localizers import ready_made
+from fnprune_core.localizers import control, ready_made
 from fnprune_core.localizers.results import LocalizerResult
 from fnprune_core.probability import p_text
 
@@ -31,6 +31,7 @@ def show(atlas: NetworkAtlas, result: LocalizerResult) -> None:
     """Draw all panels of a localizer's result."""
     network = _selected_network(result)
     numbers(result)
+    beside_directions(atlas, result, network)
     left, right = st.columns([6, 5], gap="large")
     with left:
         st.subheader("Contrast in the body", anchor=False, help=glossary.tip("contrast"))
@@ -113,6 +114,27 @@ def numbers(result: LocalizerResult) -> None:
             help=f"q below 0.05 over {int(result.alive.sum()):,} units that vary.",
         )
     st.markdown(verdict(result, n))
+
+
+def beside_directions(atlas: NetworkAtlas, result: LocalizerResult, network: int) -> None:
+    """Draw what responds beside random directions, and what is left after tokens per word."""
+    table, beside = data.controls(result.id, result)
+    st.caption(wording.plain(control.sentence(result, table)))
+    if beside is not None:
+        above = "Above" if beside.is_above()[network] else "**Not above**"
+        st.caption(
+            f"{above} 95 % of random directions: network {network} has |t| "
+            f"{beside.text(network, '{:.1f}')}."
+        )
+    else:
+        st.caption("It was run without random directions; run again, it is set beside them.")
+        choice.run(atlas, result.localizer)
+    with st.expander("Random directions and tokens per word", icon=":material/casino:"):
+        _draw_table("Networks beside random directions", table, "controls")
+        st.caption(
+            "Adjusted: what words of many tokens explain within blocks is taken off linearly. "
+            "Shifted units are no control here, for a block's mean stays."
+        )
 
 
 def verdict(result: LocalizerResult, n: int) -> str:

@@ -42,7 +42,7 @@ def localize(
     stimuli = _stimuli(localizer, positive or [], negative or [])
     from fnprune_core.atlas import network_atlas
     from fnprune_core.atlas.files import network_names
-    from fnprune_core.localizers import run
+    from fnprune_core.localizers import control, run
     from fnprune_core.localizers.decoding import DecodingSettings
 
     workspace = common.workspace
@@ -62,11 +62,14 @@ def localize(
     names = network_names(workspace, opened_atlas)
     table.insert(1, "name", [names[int(k)] for k in table["network"]])
     facts = _result_facts(result)
+    controls = control.controls(result)
     if common.wrote_json(
         {
             **facts,
             "networks": table.to_dict("records"),
             "layers": result.layer_table().to_dict("records"),
+            "controls": controls.to_dict("records"),
+            "tokens_per_word": control.tokens_per_word(result),
             "conditions": result.surprise_table().to_dict("records"),
         }
     ):
@@ -76,6 +79,8 @@ def localize(
         f"Localizer: {result.localizer.title}",
         {name.replace("_", " "): value for name, value in shown_facts.items()},
     )
+    heads = [name.replace("_", " ") for name in controls]
+    print_table(control.sentence(result, controls), heads, controls.round(3).to_numpy().tolist())
     shown_table = table[_COLUMNS].head(_MOST).copy()
     title = f"Networks, × usual strength, 95 % intervals over {result.localizer.unit}"
     shown_table["q"] = [p_text(q) for q in shown_table["q"]]
