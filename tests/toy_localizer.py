@@ -1,10 +1,15 @@
 """A localizer with words that its conditions share."""
 
+from dataclasses import replace
+
 import numpy as np
 import tiny
 
 from fnprune_core.localizers.decoding import DecodingSettings
+from fnprune_core.localizers.results import LocalizerResult
 from fnprune_core.localizers.stimuli import Item, Localizer, localizer_of
+from fnprune_core.storage.manifests import read_manifest
+from fnprune_core.storage.workspace import Workspace
 
 QUICK = DecodingSettings(n_permutations=99)
 
@@ -32,3 +37,10 @@ def toy(
                 for _ in range(n_items)
             ]
     return localizer_of(items, name="toy", **{"has_templates": True, **options})
+
+
+def forget_directions(workspace: Workspace, id: str) -> None:
+    """Store a result as it was before random directions were read with localizers."""
+    folder = workspace.folder("localizers", id)
+    result = replace(LocalizerResult.load(folder), directions={})
+    result.save(folder, read_manifest(folder)["inputs"])

@@ -336,14 +336,14 @@ def annotations(id: str) -> Annotations:
     return _annotations(atlas(id).id, file, changed_ns, made_ns(id))
 
 
-def made_ns(id: str) -> int:
-    """Return when the atlas with an id was stored, 0 if there is none.
+def made_ns(id: str, kind: str = "decompositions") -> int:
+    """Return when the atlas with an id, or something of another kind, was stored; 0 if it is not.
 
-    Another one may be made with the same id, and number its networks otherwise.
+    Another atlas may be made with the same id, and number its networks otherwise.
     """
-    if not workspace().has("decompositions", id):
+    if not workspace().has(kind, id):
         return 0
-    return (workspace().folder("decompositions", id) / MANIFEST).stat().st_mtime_ns
+    return (workspace().folder(kind, id) / MANIFEST).stat().st_mtime_ns
 
 
 @cached(max_entries=8)

@@ -5,6 +5,7 @@ and a network may answer to words that are cut into many tokens rather than to w
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,6 +28,8 @@ MAPS: Mapping[str, Callable[[NetworkAtlas], NDArray[np.float32]]] = {
     "rotated": lambda atlas: rotated(atlas)[0],
 }
 WORD_LENGTH = "tokens per word"
+#: Why a result has no control, in words.
+BEFORE = "it was run before random directions were read with localizers"
 _ACCURACY_ONLY = 1  # permutation: the p of a control is not read
 
 
@@ -101,13 +104,36 @@ def tokens_per_word(result: LocalizerResult) -> dict[str, float]:
     """Return tokens per word in each condition, over the tokens that count."""
     has_letters, word = _words(result.tokens)
     counted = has_letters & ~result.tokens["is_dummy"].to_numpy()
-    conditions = np.array([block.condition for block in result.blocks])
-    of_token = conditions[result.tokens["block"].to_numpy()]
+    of_token = _conditions(result)
     return {
         name: float(chosen.sum() / max(len(np.unique(word[chosen])), 1))
         for name in result.localizer.conditions
         for chosen in (counted & (of_token == name),)
     }
+
+
+def slope_shares(result: LocalizerResult) -> dict[str, float]:
+    """Return how much of the adjustment for tokens per word rests on each condition.
+
+    Its slope is fitted within blocks, so that a condition whose words are all of one token adds
+    nothing: the share of the squared deviations from blocks' means, which sum to 1.
+    """
+    usable = ~result.tokens["is_dummy"].to_numpy()
+    lengths = pd.Series(word_lengths(result.tokens)[usable])
+    deviations = lengths - lengths.groupby(result.tokens["block"].to_numpy()[usable]).transform(
+        "mean"
+    )
+    sums = deviations.pow(2).groupby(_conditions(result)[usable]).sum()
+    total = float(sums.sum())
+    return {
+        name: float(sums[name]) / total if total else 0.0 for name in result.localizer.conditions
+    }
+
+
+def _conditions(result: LocalizerResult) -> NDArray[np.str_]:
+    """Return the condition of each token: (n_tokens,)."""
+    conditions = np.array([block.condition for block in result.blocks])
+    return conditions[result.tokens["block"].to_numpy()]
 
 
 def _fitted(
@@ -155,9 +181,7 @@ def beside(result: LocalizerResult) -> Beside:
         If the localizer was run before random directions were read with it.
     """
     if not result.directions:
-        raise SettingsError(
-            "This localizer was run without random directions.", hint="Run it again."
-        )
+        raise SettingsError(f"This localizer has no control: {BEFORE}.", hint="Run it again.")
     return Beside(
         networks=np.abs(result.networks.t),
         control={
@@ -176,19 +200,41 @@ def sentence(result: LocalizerResult, table: pd.DataFrame) -> str:
         As `controls` returns it.
     """
     rows = {(row["of"], row["adjusted"]): row for row in table.to_dict("records")}
-    own, adjusted = rows["networks", False], rows["networks", True]
     lengths = ", ".join(f"{name} {each:.1f}" for name, each in tokens_per_word(result).items())
-    text = ""
-    if result.directions:
-        chance = rows["permuted", False]
-        text = (
-            f"{own['responding']:.0f} of {result.n_networks} networks respond, "
-            f"{chance['responding']:.0f} of as many random directions "
-            f"(a difference of {own['responding'] - chance['responding']:+.0f}); decoding "
-            f"{own['accuracy']:.0%}, {chance['accuracy']:.0%} from random directions "
-            f"({100 * (own['accuracy'] - chance['accuracy']):+.0f} points). "
-        ).replace("-", "−")
+    shares = slope_shares(result)
+    most = max(shares, key=lambda name: shares[name])
+    after = rows["networks", True]
+    adjusted = {kind: rows[kind, True] for kind in MAPS if kind in result.directions}
+    beside = _counts(adjusted)
     return (
-        f"{text}Tokens per word: {lengths}; adjusted for that, "
-        f"{adjusted['responding']:.0f} networks respond and decoding is {adjusted['accuracy']:.0%}."
+        f"{_beside_text(result, rows)} Tokens per word: {lengths}; adjusted for that, "
+        f"{after['responding']} networks respond{f' ({beside})' if beside else ''}, and decoding "
+        f"is {100 * after['accuracy']:.0f} %. The adjustment is fitted to differences within "
+        f"blocks, {100 * shares[most]:.0f} % of them among {most}."
     )
+
+
+def _beside_text(
+    result: LocalizerResult, rows: Mapping[tuple[str, bool], Mapping[str, Any]]
+) -> str:
+    own = rows["networks", False]
+    if not result.directions:
+        return (
+            f"{own['responding']} of {result.n_networks} networks respond. The control is "
+            f"missing, for {BEFORE}."
+        )
+    others = {kind: rows[kind, False] for kind in MAPS}
+    accuracies = [row["accuracy"] for row in others.values()]
+    as_good = max(accuracies) >= own["accuracy"]
+    no_evidence = ", so that it is no evidence for networks" if as_good else ""
+    difference = f"{own['responding'] - others['permuted']['responding']:+d}".replace("-", "−")
+    return (
+        f"{own['responding']} of {result.n_networks} networks respond; of as many random "
+        f"directions {_counts(others)}: a difference of {difference} from permuted ones. Decoding "
+        f"is {100 * own['accuracy']:.0f} % from networks, "
+        f"{' and '.join(f'{100 * each:.0f} %' for each in accuracies)} from these{no_evidence}."
+    )
+
+
+def _counts(rows: Mapping[str, Mapping[str, Any]]) -> str:
+    return " and ".join(f"{row['responding']} {kind}" for kind, row in rows.items())

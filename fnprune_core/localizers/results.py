@@ -24,7 +24,7 @@ from fnprune_core.localizers.glm import (
 from fnprune_core.localizers.stimuli import Block, Item, Localizer
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.storage.checksums import MANIFEST, checked, damage_told
-from fnprune_core.storage.folders import new_folder
+from fnprune_core.storage.folders import delete_folder, new_folder
 from fnprune_core.storage.json_files import read_json, write_json
 from fnprune_core.storage.manifests import manifest_of, read_manifest
 
@@ -292,7 +292,7 @@ class LocalizerResult:
         }
         if self.maps_fingerprint is not None:
             facts[KEY] = self.maps_fingerprint.to_json()
-        with new_folder(target, keeps_existing=not target.exists()) as folder:
+        with new_folder(target) as folder:
             save_file(
                 {name: np.ascontiguousarray(value) for name, value in arrays.items()},
                 folder / _ARRAYS,
@@ -304,6 +304,8 @@ class LocalizerResult:
             }
             write_json(folder / _STIMULI, stimuli)
             write_json(folder / MANIFEST, manifest_of(KIND, inputs, facts))
+            if target.exists():  # of before, without random directions
+                delete_folder(target)
 
     @classmethod
     def load(cls, folder: Path) -> "LocalizerResult":

@@ -28,15 +28,20 @@ _MOST_NETWORKS = 6
 
 
 def localizers_lack(material: Material) -> list[Missing]:
-    """Return how a localizer is run, if none was."""
-    if run.localizers_of(material.workspace, material.atlas.id):
-        return []
+    """Return how a localizer is run, if none was, or was without random directions."""
+    command = f"fnprune localize {material.atlas.id}"
+    if not run.localizers_of(material.workspace, material.atlas.id):
+        return [
+            Missing(what="No localizer was run.", command=f"{command} language", page="Localizers")
+        ]
     return [
         Missing(
-            what="No localizer was run.",
-            command=f"fnprune localize {material.atlas.id} language",
+            what=f"Localizer {result.localizer.title} has no control: {control.BEFORE}.",
+            command=f"{command} {result.localizer.name}",
             page="Localizers",
         )
+        for result in material.localizers[0]
+        if not result.directions
     ]
 
 
@@ -92,8 +97,9 @@ def localizers(material: Material) -> Iterator[Block]:
 def _control_sentences(results: list[LocalizerResult]) -> Iterator[str]:
     """Yield what responds in each localizer beside random directions."""
     yield (
-        "Beside stand random directions of the same number and shape of map: the units of each map "
-        "permuted within layers. What tokens per word explain within blocks is taken off linearly."
+        "Random directions of the same number and shape of map are permuted (the units of each map "
+        "within layers) or rotated (all maps turned together). Adjusted for tokens per word means "
+        "that what these explain within blocks is taken off linearly."
     )
     for result in results:
         yield f"{result.localizer.title}: {control.sentence(result, control.controls(result))}"

@@ -65,7 +65,7 @@ def overview(runs: list[Found], name: str) -> None:
 
 def show(atlas: NetworkAtlas) -> None:
     """Draw the choice, the stimuli, and the result or the button that runs the localizer."""
-    runs = cache.results(atlas.id)
+    runs = cache.runs(atlas.id)
     name = choice.choose(runs)
     result = next((run.id for run in runs if name in (run.name, run.id)), "")
     if name in ready_made.READY:

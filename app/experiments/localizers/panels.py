@@ -118,22 +118,24 @@ def numbers(result: LocalizerResult) -> None:
 
 def beside_directions(atlas: NetworkAtlas, result: LocalizerResult, network: int) -> None:
     """Draw what responds beside random directions, and what is left after tokens per word."""
-    table, beside = data.controls(result.id, result)
-    st.caption(wording.plain(control.sentence(result, table)))
-    if beside is not None:
-        above = "Above" if beside.is_above()[network] else "**Not above**"
+    table, beside = data.controls(result.id, atlas.id)
+    st.markdown(wording.plain(control.sentence(result, table)))
+    if beside is None:
+        st.caption("Run it again, and random directions stand beside.")
+        choice.run(atlas, result.localizer)
+    else:
+        above = "above" if beside.is_above()[network] else "**not above**"
         st.caption(
-            f"{above} 95 % of random directions: network {network} has |t| "
+            f"Network {network} is {above} 95 % of permuted directions: |t| "
             f"{beside.text(network, '{:.1f}')}."
         )
-    else:
-        st.caption("It was run without random directions; run again, it is set beside them.")
-        choice.run(atlas, result.localizer)
     with st.expander("Random directions and tokens per word", icon=":material/casino:"):
-        _draw_table("Networks beside random directions", table, "controls")
+        _draw_table("Networks and random directions", table, "controls")
         st.caption(
-            "Adjusted: what words of many tokens explain within blocks is taken off linearly. "
-            "Shifted units are no control here, for a block's mean stays."
+            "Random directions are of the same number and shape of map: *permuted*, the units of "
+            "each map within layers; *rotated*, all maps turned together. Adjusted: what words of "
+            "many tokens explain within blocks is taken off linearly. Shifted units are no control "
+            "here, for they keep the mean of a block."
         )
 
 
@@ -142,7 +144,7 @@ def verdict(result: LocalizerResult, n: int) -> str:
     decoded = result.decoding.p < 0.05
     contrast = wording.plain(result.localizer.contrast)
     if decoded and n:
-        return f"A clear effect: networks respond, and held-out items are told apart ({contrast})."
+        return f"Networks respond, and held-out items are told apart ({contrast})."
     if decoded:
         return (
             f"Held-out items are told apart ({contrast}), but from many networks together: none "

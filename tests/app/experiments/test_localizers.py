@@ -1,6 +1,7 @@
 import pytest
 import tiny
 from driving import finish, press, said, view
+from toy_localizer import forget_directions
 
 from app.experiments.localizers import figures
 from app.figures.theme import PAPER
@@ -13,6 +14,8 @@ from fnprune_core.localizers.stimuli import Item, Localizer, localizer_of
 from fnprune_core.models.loading import load_model
 from fnprune_core.storage.workspace import Workspace
 
+QUICK = DecodingSettings(n_permutations=49)
+
 
 def toy(name: str = "language", *, has_templates: bool = True) -> Localizer:
     items = [
@@ -24,13 +27,13 @@ def toy(name: str = "language", *, has_templates: bool = True) -> Localizer:
     return localizer_of(items, name=name, has_templates=has_templates)
 
 
-def run(root, made, localizer: Localizer) -> str:
+def run(root, made, localizer: Localizer, settings: DecodingSettings = QUICK) -> str:
     return localize(
         Workspace(root),
         load_model(made.model),
         made.atlas,
         localizer,
-        settings=DecodingSettings(n_permutations=49),
+        settings=settings,
     )
 
 
@@ -73,6 +76,22 @@ def test_a_ready_localizer_is_run_and_its_result_stays(example, open_page, monke
     # another ready one has not been run
     other = open_page("localizers", **example.view(), localizer="code")
     assert any(button.label == "Run" for button in other.button)
+
+
+def test_a_result_of_before_random_directions_opens_says_so_and_gets_them(
+    example, open_page, fresh, monkeypatch
+) -> None:
+    monkeypatch.setattr(ready_made, "load", lambda name: toy(name))
+    id = run(fresh, example, toy("language"), DecodingSettings())
+    forget_directions(Workspace(fresh), id)
+    at = open_page("localizers", **example.view(), localizer="language")
+    assert not at.exception
+    assert "The control is missing" in shown(at)
+    press(at, "Run")
+    assert finish(at).result == id  # stored in the place of the old one
+    assert not at.exception
+    assert "of as many random directions" in shown(at)
+    assert not [button for button in at.button if button.label == "Run"]
 
 
 def test_what_does_not_fit_the_atlas_is_told_beside_the_button(example, open_page) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tiny
-from toy_localizer import QUICK, toy
+from toy_localizer import QUICK, forget_directions, toy
 
 from fnprune_core.decomposition import group_ica
 from fnprune_core.decomposition.group_ica import GroupICA
@@ -69,6 +69,22 @@ def test_a_run_is_found_again_and_read_back_whole(workspace, llama, atlas_id) ->
     assert len(made.unit_table()) == made.n_responding()
     assert made.surprise_table()["tokens"].tolist() == [8 * 18] * 2
     assert made.design().shape == (16 * 18, 18)
+
+
+def test_one_of_before_random_directions_is_run_again_under_its_id(
+    workspace, llama, atlas_id
+) -> None:
+    id = localize(workspace, llama, atlas_id, toy(), settings=QUICK)
+    made = open_localizer(workspace, id)
+    assert {each.shape for each in made.directions.values()} == {made.strengths.shape}
+    forget_directions(workspace, id)
+    before = open_localizer(workspace, id)
+    assert not before.directions
+    assert localize(workspace, llama, atlas_id, toy(), settings=QUICK) == id
+    again = open_localizer(workspace, id)
+    np.testing.assert_array_equal(again.networks.t, before.networks.t)
+    for kind, strengths in made.directions.items():
+        np.testing.assert_array_equal(again.directions[kind], strengths)
 
 
 def test_texts_that_differ_in_every_word_are_told_apart(workspace, llama, atlas_id) -> None:
