@@ -133,7 +133,7 @@ def slope_shares(result: LocalizerResult) -> dict[str, float]:
 def _conditions(result: LocalizerResult) -> NDArray[np.str_]:
     """Return the condition of each token: (n_tokens,)."""
     conditions = np.array([block.condition for block in result.blocks])
-    return conditions[result.tokens["block"].to_numpy()]
+    return np.asarray(conditions[result.tokens["block"].to_numpy()])
 
 
 def _fitted(
@@ -191,7 +191,7 @@ def beside(result: LocalizerResult) -> Beside:
     )
 
 
-def sentence(result: LocalizerResult, table: pd.DataFrame) -> str:
+def sentences(result: LocalizerResult, table: pd.DataFrame) -> tuple[str, str]:
     """Return in words what responds beside random directions, and after tokens per word.
 
     Parameters
@@ -200,41 +200,47 @@ def sentence(result: LocalizerResult, table: pd.DataFrame) -> str:
         As `controls` returns it.
     """
     rows = {(row["of"], row["adjusted"]): row for row in table.to_dict("records")}
-    lengths = ", ".join(f"{name} {each:.1f}" for name, each in tokens_per_word(result).items())
-    shares = slope_shares(result)
-    most = max(shares, key=lambda name: shares[name])
-    after = rows["networks", True]
-    adjusted = {kind: rows[kind, True] for kind in MAPS if kind in result.directions}
-    beside = _counts(adjusted)
-    return (
-        f"{_beside_text(result, rows)} Tokens per word: {lengths}; adjusted for that, "
-        f"{after['responding']} networks respond{f' ({beside})' if beside else ''}, and decoding "
-        f"is {100 * after['accuracy']:.0f} %. The adjustment is fitted to differences within "
-        f"blocks, {100 * shares[most]:.0f} % of them among {most}."
-    )
+    return _beside_text(result, rows), _adjusted_text(result, rows)
 
 
 def _beside_text(
-    result: LocalizerResult, rows: Mapping[tuple[str, bool], Mapping[str, Any]]
+    result: LocalizerResult, rows: Mapping[tuple[str, bool], Mapping[Any, Any]]
 ) -> str:
     own = rows["networks", False]
+    text = f"{own['responding']} of {result.n_networks} networks respond"
     if not result.directions:
-        return (
-            f"{own['responding']} of {result.n_networks} networks respond. The control is "
-            f"missing, for {BEFORE}."
-        )
-    others = {kind: rows[kind, False] for kind in MAPS}
-    accuracies = [row["accuracy"] for row in others.values()]
-    as_good = max(accuracies) >= own["accuracy"]
+        return f"{text}. The control is missing, for {BEFORE}."
+    others = [rows[kind, False] for kind in MAPS]
+    differences = " and ".join(f"{own['responding'] - row['responding']:+d}" for row in others)
+    as_good = max(row["accuracy"] for row in others) >= own["accuracy"]
+    decoded = " and ".join(f"{100 * row['accuracy']:.0f} %" for row in others)
     no_evidence = ", so that it is no evidence for networks" if as_good else ""
-    difference = f"{own['responding'] - others['permuted']['responding']:+d}".replace("-", "−")
     return (
-        f"{own['responding']} of {result.n_networks} networks respond; of as many random "
-        f"directions {_counts(others)}: a difference of {difference} from permuted ones. Decoding "
-        f"is {100 * own['accuracy']:.0f} % from networks, "
-        f"{' and '.join(f'{100 * each:.0f} %' for each in accuracies)} from these{no_evidence}."
+        f"{text}, and of as many random directions {_counts(rows, is_adjusted=False)} (differences "
+        f"of {differences.replace('-', '−')}). Decoding is {100 * own['accuracy']:.0f} % from "
+        f"networks, {decoded} from these{no_evidence}."
     )
 
 
-def _counts(rows: Mapping[str, Mapping[str, Any]]) -> str:
-    return " and ".join(f"{row['responding']} {kind}" for kind, row in rows.items())
+def _adjusted_text(
+    result: LocalizerResult, rows: Mapping[tuple[str, bool], Mapping[Any, Any]]
+) -> str:
+    own = rows["networks", True]
+    lengths = ", ".join(f"{name} {each:.1f}" for name, each in tokens_per_word(result).items())
+    shares = slope_shares(result)
+    most = max(shares, key=lambda name: shares[name])
+    beside = f" ({_counts(rows, is_adjusted=True)})" if result.directions else ""
+    text = (
+        f"Tokens per word: {lengths}. Adjusted for that, {own['responding']} networks respond"
+        f"{beside}, and decoding is {100 * own['accuracy']:.0f} %."
+    )
+    if not shares[most]:
+        return text
+    return (
+        f"{text} The adjustment is fitted to differences within blocks, "
+        f"{100 * shares[most]:.0f} % of them among {most}."
+    )
+
+
+def _counts(rows: Mapping[tuple[str, bool], Mapping[Any, Any]], *, is_adjusted: bool) -> str:
+    return " and ".join(f"{rows[kind, is_adjusted]['responding']} {kind}" for kind in MAPS)

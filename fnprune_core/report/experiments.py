@@ -102,7 +102,8 @@ def _control_sentences(results: list[LocalizerResult]) -> Iterator[str]:
         "that what these explain within blocks is taken off linearly."
     )
     for result in results:
-        yield f"{result.localizer.title}: {control.sentence(result, control.controls(result))}"
+        told = control.sentences(result, control.controls(result))
+        yield f"{result.localizer.title}: {' '.join(told)}"
 
 
 def localizer_table(material: Material, results: list[LocalizerResult]) -> pd.DataFrame:

@@ -119,7 +119,8 @@ def numbers(result: LocalizerResult) -> None:
 def beside_directions(atlas: NetworkAtlas, result: LocalizerResult, network: int) -> None:
     """Draw what responds beside random directions, and what is left after tokens per word."""
     table, beside = data.controls(result.id, atlas.id)
-    st.markdown(wording.plain(control.sentence(result, table)))
+    for sentence in control.sentences(result, table):
+        st.markdown(wording.plain(sentence))
     if beside is None:
         st.caption("Run it again, and random directions stand beside.")
         choice.run(atlas, result.localizer)
@@ -130,13 +131,23 @@ def beside_directions(atlas: NetworkAtlas, result: LocalizerResult, network: int
             f"{beside.text(network, '{:.1f}')}."
         )
     with st.expander("Random directions and tokens per word", icon=":material/casino:"):
-        _draw_table("Networks and random directions", table, "controls")
+        _draw_table("Networks and random directions", _side_by_side(table), "controls")
         st.caption(
             "Random directions are of the same number and shape of map: *permuted*, the units of "
             "each map within layers; *rotated*, all maps turned together. Adjusted: what words of "
             "many tokens explain within blocks is taken off linearly. Shifted units are no control "
             "here, for they keep the mean of a block."
         )
+
+
+def _side_by_side(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a control with what is adjusted beside what is not."""
+    rows = table.set_index(["adjusted", "of"])
+    columns = {}
+    for name, title, scale in (("responding", "respond", 1), ("accuracy", "decoding, %", 100)):
+        columns[title] = rows.loc[False, name] * scale
+        columns[f"{title}, adjusted"] = rows.loc[True, name] * scale
+    return pd.DataFrame(columns).round(1).reset_index(names="of")
 
 
 def verdict(result: LocalizerResult, n: int) -> str:

@@ -79,8 +79,9 @@ def localize(
         f"Localizer: {result.localizer.title}",
         {name.replace("_", " "): value for name, value in shown_facts.items()},
     )
-    heads = [name.replace("_", " ") for name in controls]
-    print_table(control.sentence(result, controls), heads, controls.round(3).to_numpy().tolist())
+    heads = [str(name).replace("_", " ") for name in controls]
+    told = " ".join(control.sentences(result, controls))
+    print_table(told, heads, controls.round(3).to_numpy().tolist())
     shown_table = table[_COLUMNS].head(_MOST).copy()
     title = f"Networks, × usual strength, 95 % intervals over {result.localizer.unit}"
     shown_table["q"] = [p_text(q) for q in shown_table["q"]]

@@ -76,9 +76,9 @@ def test_what_conditions_bring_about_stays_and_stands_beside_random_directions()
     assert set(beside.control) == {"permuted", "rotated"}
     assert beside.is_above()[0]
     assert beside.networks[0] > 10 * beside.limit()
-    says = control.sentence(found, table)
-    assert "1 of 2 networks respond; of as many random directions 0 permuted and 0 rotated" in says
-    assert "a difference of +1 from permuted ones" in says
+    says, _ = control.sentences(found, table)
+    assert "1 of 2 networks respond" in says
+    assert "random directions 0 permuted and 0 rotated (differences of +1 and +1)" in says
     assert "no evidence" not in says
     lengths = control.tokens_per_word(found)
     assert lengths["up"] < 1.2 < lengths["down"]
@@ -87,9 +87,8 @@ def test_what_conditions_bring_about_stays_and_stands_beside_random_directions()
 def test_decoding_that_random_directions_reach_is_no_evidence_for_networks() -> None:
     found = result_of(by_condition=2, by_length=0)
     found = replace(found, directions=dict.fromkeys(control.MAPS, found.strengths))
-    assert "so that it is no evidence for networks" in control.sentence(
-        found, control.controls(found)
-    )
+    says, _ = control.sentences(found, control.controls(found))
+    assert "so that it is no evidence for networks" in says
 
 
 def test_the_adjustment_rests_on_the_condition_whose_words_differ_in_length() -> None:
@@ -100,12 +99,12 @@ def test_the_adjustment_rests_on_the_condition_whose_words_differ_in_length() ->
     short = replace(found, tokens=found.tokens.assign(text=found.tokens["text"].mask(is_up, " ab")))
     assert control.slope_shares(short) == {"up": 0, "down": 1}
     assert sum(control.slope_shares(found).values()) == pytest.approx(1)
-    assert "100 % of them among down" in control.sentence(short, control.controls(short))
+    assert "100 % of them among down" in control.sentences(short, control.controls(short))[1]
 
 
 def test_a_result_of_before_has_no_directions_to_stand_beside() -> None:
     found = replace(result_of(by_condition=2, by_length=0), directions={})
     assert set(control.controls(found)["of"]) == {"networks"}
-    assert "The control is missing" in control.sentence(found, control.controls(found))
+    assert "The control is missing" in control.sentences(found, control.controls(found))[0]
     with pytest.raises(SettingsError):
         control.beside(found)
