@@ -14,6 +14,7 @@ from fnprune_core.localizers.results import LocalizerResult
 from fnprune_core.probability import p_text
 
 _PICKED = "network"
+_SHORT = 5  # rows of a table that is shown whole
 _HEADINGS = {
     "network": "no.",
     "name": "name",
@@ -142,12 +143,14 @@ def beside_directions(atlas: NetworkAtlas, result: LocalizerResult, network: int
 
 def _side_by_side(table: pd.DataFrame) -> pd.DataFrame:
     """Return a control with what is adjusted beside what is not."""
-    rows = table.set_index(["adjusted", "of"])
-    columns = {}
-    for name, title, scale in (("responding", "respond", 1), ("accuracy", "decoding, %", 100)):
-        columns[title] = rows.loc[False, name] * scale
-        columns[f"{title}, adjusted"] = rows.loc[True, name] * scale
-    return pd.DataFrame(columns).round(1).reset_index(names="of")
+    plain, adjusted = (table[table["adjusted"] == each].set_index("of") for each in (False, True))
+    columns = {
+        "respond": plain["responding"],
+        "respond, adjusted": adjusted["responding"],
+        "decoding, %": 100 * plain["accuracy"],
+        "decoding, adjusted, %": 100 * adjusted["accuracy"],
+    }
+    return pd.DataFrame(columns).loc[plain.index].round(1).reset_index()
 
 
 def verdict(result: LocalizerResult, n: int) -> str:
@@ -246,7 +249,8 @@ def _draw_table(title: str, table: pd.DataFrame, key: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{title}**", width="stretch")
         csv_button(table, name=f"localizer-{key}", key=f"localizer-{key}")
-    st.dataframe(in_words(table.head(500)), hide_index=True, height=240, alt=title)
+    height = 240 if len(table) > _SHORT else "content"
+    st.dataframe(in_words(table.head(500)), hide_index=True, height=height, alt=title)
 
 
 def limits(result: LocalizerResult) -> None:
