@@ -1,5 +1,7 @@
 """Panels of a localizer's result: figures, pictures, tables, and their limits."""
 
+from typing import Literal
+
 import pandas as pd
 import streamlit as st
 
@@ -249,7 +251,7 @@ def _draw_table(title: str, table: pd.DataFrame, key: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{title}**", width="stretch")
         csv_button(table, name=f"localizer-{key}", key=f"localizer-{key}")
-    height = 240 if len(table) > _SHORT else "content"
+    height: int | Literal["content"] = 240 if len(table) > _SHORT else "content"
     st.dataframe(in_words(table.head(500)), hide_index=True, height=height, alt=title)
 
 
