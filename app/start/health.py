@@ -92,10 +92,3 @@ def _show(items: Sequence[Verified]) -> None:
             f"{count('sound')} of {len(items)} items are what was written ({size(n_bytes)} read).",
             icon=":material/verified:",
         )
-    if count("unchecked"):
-        st.info(
-            f"{count('unchecked')} items are of an earlier version, which wrote no checksums: "
-            "they are unchecked. `fnprune workspace verify --adopt` gives them theirs, as they "
-            "stand now.",
-            icon=":material/info:",
-        )

@@ -98,30 +98,21 @@ def clean(
 @workspaces.command("verify")
 @with_workspace
 def verify(
-    adopt: Annotated[
-        bool,
-        typer.Option(
-            help="Give checksums to what an earlier version wrote without, as it stands now."
-        ),
-    ] = False,
     *,
     common: CommonOptions,
 ) -> None:
     """Read every byte of every stored item, and tell what is not as it was written."""
     workspace = common.workspace
-    adopted = workspace.adopt() if adopt else []
     with common.progress() as progress:
         items = workspace.verify(progress=progress)
     counts = {
         standing: sum(item.standing == standing for item in items)
-        for standing in ("sound", "damaged", "unchecked")
+        for standing in ("sound", "damaged")
     }
     rows = [asdict(item) | {"standing": item.standing} for item in items]
-    if not common.wrote_json({**counts, "adopted": len(adopted), "items": rows}):
+    if not common.wrote_json({**counts, "items": rows}):
         told = [(i.kind, i.id, i.standing, " ".join(i.problems)) for i in items if i.problems]
         if told:
             print_table(str(workspace.root), ("kind", "id", "is", "what is wrong"), told)
-        print_facts("Verified", {**counts, "adopted": len(adopted)})
-        if counts["unchecked"]:
-            typer.echo("`--adopt` gives the unchecked ones checksums, as they stand now.")
+        print_facts("Verified", counts)
     raise typer.Exit(1 if counts["damaged"] else 0)

@@ -215,26 +215,16 @@ def _start_run(
     )
 
 
-def _finished_result(
-    workspace: Workspace, evaluation_id: str, windows: Windows
-) -> Perplexity | None:
-    """Return a finished result or None; one stored without documents and domains is renewed.
-
-    One that cannot be read is deleted: it is measured again in its place.
-    """
+def _finished_result(workspace: Workspace, evaluation_id: str) -> Perplexity | None:
+    """Return a finished result or None; one that cannot be read goes, to be measured again."""
     if not workspace.has("evaluations", evaluation_id):
         return None
     folder = workspace.folder("evaluations", evaluation_id)
     try:
-        result = Perplexity.load(folder)
+        return Perplexity.load(folder)
     except CorruptArtifactError:
         delete_folder(folder)
         return None
-    if not result.domain_names and len(result.window_nll) == windows.n_windows:
-        result = result.described_by(windows)
-        with storage_errors(folder):
-            result.renew(folder)
-    return result
 
 
 @memory.kept()
@@ -281,7 +271,7 @@ def compare(  # noqa: PLR0913 - what is compared, how far, and who is told of it
     }
     runs: dict[str, _EvaluationRun] = {}
     for label, condition in conditions.items():
-        result = _finished_result(workspace, condition.id, windows)
+        result = _finished_result(workspace, condition.id)
         if result is None:
             if condition.id not in runs:  # else the same cut under another name: measured once
                 runs[condition.id] = _start_run(

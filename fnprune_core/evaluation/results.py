@@ -1,6 +1,5 @@
 """Losses by window: perplexity with its standard error, by domain, and paired differences."""
 
-import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -18,9 +17,9 @@ from fnprune_core.evaluation.intervals import (
     with_error,
 )
 from fnprune_core.recording.sessions import document_codes
-from fnprune_core.storage.checksums import MANIFEST, checked, file_sums
+from fnprune_core.storage.checksums import MANIFEST, checked
 from fnprune_core.storage.folders import new_folder
-from fnprune_core.storage.json_files import read_checked_json, write_checked_json, write_json
+from fnprune_core.storage.json_files import read_checked_json, write_json
 from fnprune_core.storage.manifests import manifest_of, read_manifest
 from fnprune_core.storage.workspace import Workspace
 from fnprune_core.texts.windows import Windows
@@ -173,16 +172,6 @@ class Perplexity:
             if len(domain_places)
         }
 
-    def described_by(self, windows: Windows) -> "Perplexity":
-        """Return the result with the documents and domains of the text that it was read on."""
-        documents, domains = documents_of(windows), domains_of(windows)
-        return replace(
-            self,
-            groups=documents[self.windows],
-            domains=domains[self.windows],
-            domain_names=windows.domain_names,
-        )
-
     def described_as(self, other: "Perplexity") -> "Perplexity":
         """Return the result with another's documents and domains, where its own are not known."""
         if self.domain_names:  # else a result of before they were stored
@@ -236,19 +225,6 @@ class Perplexity:
             manifest = manifest_of("evaluations", inputs, {**self._summary(), **facts})
             write_json(folder / MANIFEST, manifest)
 
-    def renew(self, folder: Path) -> None:
-        """Write the result in place of the one in an artifact folder, with the same losses.
-
-        Into a file of another name, for the manifest says at once which one counts.
-        """
-        manifest = read_manifest(folder)
-        name = f"{Path(RESULT_FILE).stem}-{uuid.uuid4().hex[:8]}.json"
-        write_json(folder / name, self.to_json())
-        files = {name: file_sums(folder / name)}
-        facts = {**self._summary(), "result_file": name, "files": files}
-        write_checked_json(folder / MANIFEST, {**manifest, **facts})
-        (folder / manifest.get("result_file", RESULT_FILE)).unlink(missing_ok=True)
-
     def _summary(self) -> dict[str, Any]:
         return {
             "perplexity": _finite_or_none(self.perplexity),
@@ -265,7 +241,7 @@ class Perplexity:
     def load(cls, folder: Path) -> "Perplexity":
         """Read a result from its artifact folder."""
         manifest = read_manifest(folder)
-        return cls.read(checked(folder, manifest, manifest.get("result_file", RESULT_FILE)))
+        return cls.read(checked(folder, manifest, RESULT_FILE))
 
     @classmethod
     def read(cls, path: Path) -> "Perplexity":

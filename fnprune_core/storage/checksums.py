@@ -25,7 +25,7 @@ from fnprune_core.storage.json_files import (
 
 MANIFEST = "manifest.json"
 BLOCK = 4 << 20  # bytes under one checksum: little more is read than what is asked for
-_FILES = "files"
+FILES = "files"
 _NOT_LISTED = (MANIFEST, ".lock")
 _Id = TypeVar("_Id")
 _Content = TypeVar("_Content")
@@ -90,31 +90,23 @@ def seal(
     id : str, optional
         The artifact's id, which the manifest then holds too.
     """
-    facts = {_FILES: sums_below(folder, known)} | ({} if id is None else {"id": id})
+    facts = {FILES: sums_below(folder, known)} | ({} if id is None else {"id": id})
     write_checked_json(folder / MANIFEST, {**read_json(folder / MANIFEST), **facts})
-
-
-def is_sealed(manifest: Mapping[str, Any]) -> bool:
-    """Whether an artifact has checksums: those of earlier versions have none."""
-    return _FILES in manifest
 
 
 def checked(folder: Path, manifest: Mapping[str, Any], name: str) -> Path:
     """Return the path of an artifact's file, whose bytes are those that were written.
 
-    Each file is read for this once in a process, unless it changes. An artifact without
-    checksums passes.
+    Each file is read for this once in a process, unless it changes.
 
     Raises
     ------
     CorruptArtifactError
         If the file is missing, or its bytes are others.
     """
-    path = folder / name
-    if is_sealed(manifest):
-        blocks = Blocks(path, manifest)
-        blocks.check(0, blocks.n_bytes)
-    return path
+    blocks = Blocks(folder / name, manifest)
+    blocks.check(0, blocks.n_bytes)
+    return blocks.path
 
 
 class Blocks:
@@ -124,15 +116,12 @@ class Blocks:
     ----------
     path : Path
     manifest : mapping
-        Of the artifact that the file belongs to. Without checksums nothing is checked.
+        Of the artifact that the file belongs to.
     """
 
     def __init__(self, path: Path, manifest: Mapping[str, Any]) -> None:
-        self.path, self.n_bytes = path, 0
-        self._sums: tuple[str, ...] = ()
-        if not is_sealed(manifest):
-            return
-        sums = manifest[_FILES].get(path.name)
+        self.path = path
+        sums = manifest[FILES].get(path.name)
         try:
             status = path.stat()
         except FileNotFoundError as error:
@@ -145,12 +134,12 @@ class Blocks:
                 f"{path} has {status.st_size:,} bytes, expected {expected}: it is damaged.",
                 hint=DAMAGED_HINT,
             )
-        self.n_bytes, self._sums = status.st_size, tuple(sums["xxh3"])
+        self.n_bytes, self._sums = status.st_size, tuple[str, ...](sums["xxh3"])
         self._sound = _sound_blocks(str(path), status.st_ino, status.st_mtime_ns, self._sums)
 
     def check(self, start: int, stop: int) -> None:
         """Raise `CorruptArtifactError` unless the bytes from `start` to `stop` are as written."""
-        if not self._sums or start >= stop:
+        if start >= stop:
             return
         numbers = range(start // BLOCK, (stop - 1) // BLOCK + 1)
         unread = [number for number in numbers if number not in self._sound]
@@ -180,8 +169,6 @@ def _sound_blocks(path: str, inode: int, mtime_ns: int, sums: tuple[str, ...]) -
 @contextmanager
 def damage_told(folder: Path, hint: str) -> Iterator[None]:
     """Turn what reading a damaged artifact may raise into a `CorruptArtifactError`.
-
-    With checksums only that is met; artifacts of earlier versions have none.
 
     Parameters
     ----------
@@ -226,7 +213,7 @@ def reasons(errors: Iterable[FnpruneError], root: Path) -> tuple[str, ...]:
 def damages(folder: Path, manifest: Mapping[str, Any]) -> list[str]:
     """Return what is wrong with the files of an artifact, each in a sentence; read afresh."""
     found = []
-    for name, sums in manifest.get(_FILES, {}).items():
+    for name, sums in manifest[FILES].items():
         path = folder / name
         try:
             now = file_sums(path) if path.is_file() else None

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from fnprune_core.errors import ArtifactNotFoundError, CorruptArtifactError
-from fnprune_core.storage.checksums import MANIFEST, is_sealed
+from fnprune_core.storage.checksums import FILES, MANIFEST
 from fnprune_core.storage.json_files import DAMAGED_HINT, canonical_json, check_object, read_json
 
 SCHEMA_VERSION = 1
@@ -42,15 +42,15 @@ class _FileSums(_Facts):
 
 
 class Manifest(_Facts):
-    """What every manifest holds; the last three were added later."""
+    """What every manifest holds; the id where it lies among others of its kind."""
 
     schema_version: int
     kind: str
     inputs: dict[str, Any]
     versions: dict[str, str]
     created: Annotated[str, AfterValidator(_zoned)]
-    files: dict[str, _FileSums] | None = None
-    checksum: str | None = None
+    files: dict[str, _FileSums]
+    checksum: str
     id: _Id | None = None
 
 
@@ -207,25 +207,12 @@ SCHEMAS: Mapping[str, type[Manifest]] = MappingProxyType(
     }
 )
 KINDS = tuple(SCHEMAS)
-#: Kinds whose ids come from more than the inputs that their manifests hold.
-_MORE_THAN_INPUTS = ("layouts", "speeds", "exports")
 
 
 def artifact_id(kind: str, inputs: Mapping[str, Any]) -> str:
     """Return the id, 16 hex digits, of the artifact that `inputs` determine."""
     text = canonical_json({"kind": kind, "schema_version": SCHEMA_VERSION, "inputs": inputs})
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def has_own_inputs(manifest: Mapping[str, Any], id: str) -> bool:
-    """Whether a manifest's inputs are those of `id`; true also where they do not determine it.
-
-    This finds artifacts that were swapped before manifests held their own id.
-    """
-    kind, inputs = manifest["kind"], manifest["inputs"]
-    if kind in _MORE_THAN_INPUTS or inputs.get("imported"):
-        return True
-    return artifact_id(kind, inputs) == id
 
 
 def package_versions() -> dict[str, str]:
@@ -268,7 +255,12 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             hint="Update fnprune, or make it again with this version.",
         )
     check_object(manifest, path)
-    if is_sealed(manifest) and "checksum" not in manifest:
+    if version == SCHEMA_VERSION and FILES not in manifest:
+        raise CorruptArtifactError(
+            f"{folder} was written before the first release, without checksums.",
+            hint="Make it again; a new folder (--workspace, FNPRUNE_WORKSPACE) begins with none.",
+        )
+    if "checksum" not in manifest:
         raise CorruptArtifactError(
             f"{path} is damaged: it has lost its checksum.", hint=DAMAGED_HINT
         )

@@ -19,7 +19,7 @@ from fnprune_core.errors import (
     StorageError,
 )
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
-from fnprune_core.storage.checksums import MANIFEST, damages, is_sealed, seal
+from fnprune_core.storage.checksums import MANIFEST, damages
 from fnprune_core.storage.folders import (
     RESUMABLE,
     UNFINISHED,
@@ -30,7 +30,7 @@ from fnprune_core.storage.folders import (
     leftovers,
 )
 from fnprune_core.storage.json_files import read_checked_json, unreadable
-from fnprune_core.storage.manifests import KINDS, has_own_inputs, read_manifest
+from fnprune_core.storage.manifests import KINDS, read_manifest
 
 LATEST = "latest"
 EXPORTS = "exports"
@@ -87,15 +87,12 @@ class Verified:
 
     Parameters
     ----------
-    has_checksums : bool
-        Whether it could be checked: earlier versions wrote none.
     problems : tuple of str
-        What is wrong, in sentences; empty if nothing is, or nothing could be checked.
+        What is wrong, in sentences; empty if nothing is.
     """
 
     kind: str
     id: str
-    has_checksums: bool
     problems: tuple[str, ...]
     size_bytes: int
 
@@ -106,10 +103,8 @@ class Verified:
 
     @property
     def standing(self) -> str:
-        """``sound``, ``damaged`` or ``unchecked``."""
-        if self.problems:
-            return "damaged"
-        return "sound" if self.has_checksums else "unchecked"
+        """``sound`` or ``damaged``."""
+        return "damaged" if self.problems else "sound"
 
 
 class Workspace:
@@ -238,7 +233,6 @@ class Workspace:
             Verified(
                 kind=item.kind,
                 id=item.id,
-                has_checksums=True,
                 problems=(item.reason,),
                 size_bytes=item.size_bytes,
             )
@@ -249,20 +243,6 @@ class Workspace:
             progress(ProgressEvent(stage="verifying", done=done, total=len(entries), unit="items"))
             verified.append(_verified(entry))
         return sorted(verified, key=lambda item: (KINDS.index(item.kind), item.id))
-
-    def adopt(self) -> list[tuple[str, str]]:
-        """Give checksums to the artifacts that have none; return kind and id of each.
-
-        What an earlier version wrote is taken as it stands: what changed before is not found.
-        Left out are those that hold another item than their name says, or cannot be read.
-        """
-        adopted = []
-        for entry in self.entries():
-            if not is_sealed(entry.manifest) and has_own_inputs(entry.manifest, entry.id):
-                with suppress(OSError):
-                    seal(entry.path, id=entry.id)
-                    adopted.append((entry.kind, entry.id))
-        return adopted
 
     def delete(self, kind: str, id: str) -> None:
         """Remove an artifact, whole or damaged, at once."""
@@ -359,14 +339,10 @@ def _entry(kind: str, folder: Path) -> Entry:
 
 
 def _verified(entry: Entry) -> Verified:
-    problems = damages(entry.path, entry.manifest)
-    if "id" not in entry.manifest and not has_own_inputs(entry.manifest, entry.id):
-        problems.append("It was made from other inputs than its name says: is it another item?")
     return Verified(
         kind=entry.kind,
         id=entry.id,
-        has_checksums=is_sealed(entry.manifest),
-        problems=tuple(problems),
+        problems=tuple(damages(entry.path, entry.manifest)),
         size_bytes=entry.size_bytes,
     )
 

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import tiny
 from driving import finish, press, said, view
-from unsealed import unseal
 
 from app.atlas.compare.data import _recording_label
 from fnprune_core.atlas import network_atlas
@@ -21,6 +20,7 @@ from fnprune_core.matching.identities import read_identities
 from fnprune_core.models.loading import load_model
 from fnprune_core.recording import record
 from fnprune_core.recording.recording import RecordingSettings, open_recording
+from fnprune_core.storage.checksums import seal
 from fnprune_core.storage.workspace import Workspace
 
 
@@ -194,11 +194,12 @@ def test_other_texts_and_another_model_have_nothing_in_common(
     facts = workspace.existing(
         "recordings", network_atlas.open_atlas(workspace, stranger).decomposition.recording_id
     )
-    tokens = open_recording(workspace, unseal(facts).name).tokens
+    tokens = open_recording(workspace, facts.name).tokens
     document = tokens["document"].cat.rename_categories(lambda name: f"not {name}")
     tokens.assign(document=document, text=tokens["text"] + "'").to_parquet(
         facts / "tokens.parquet", index=False
     )
+    seal(facts)
     at = open_page("compare", **example.view(), other=other.name)
     assert not at.exception
     assert "no text in common" in said(at)

@@ -18,7 +18,6 @@ import pytest
 import tiny
 import typer
 from typer.testing import CliRunner
-from unsealed import unseal
 
 from app import cli
 from app.figures.markup import visible
@@ -38,6 +37,7 @@ from fnprune_core.progress import Cancelled, CancelToken
 from fnprune_core.recording import record
 from fnprune_core.recording.recording import RecordingSettings
 from fnprune_core.reliability import assess
+from fnprune_core.storage.checksums import seal
 from fnprune_core.storage.workspace import Workspace
 
 EVIL = '</script><script>alert(1)</script><img src=//evil.x onerror=a()>"'
@@ -96,13 +96,14 @@ def made(tmp_path_factory):
         documents,
         settings=RecordingSettings(window=32, n_dummy_tokens=2, max_tokens=None),
     )
-    path = unseal(workspace.folder("recordings", recording)) / "tokens.parquet"
+    path = workspace.folder("recordings", recording) / "tokens.parquet"
     tokens = pd.read_parquet(path)
     common = tokens["text"].value_counts().index[0]
     tokens["text"] = tokens["text"].astype(str).where(tokens["text"] != common, EVIL + HIDDEN)
     tokens["document"] = pd.Categorical([f"{EVIL} {HIDDEN}{d}" for d in tokens["document"]])
     tokens["domain"] = tokens["domain"].cat.rename_categories(lambda name: f"{name}{HIDDEN}")
     tokens.to_parquet(path, index=False)
+    seal(path.parent)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotConvergedWarning)
         settings = GroupICA(n_components=N_NETWORKS, n_runs=1, max_iter=60)

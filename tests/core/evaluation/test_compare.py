@@ -1,4 +1,3 @@
-import json
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
@@ -10,9 +9,8 @@ import pytest
 import tiny
 import torch
 from study import BIAS, CALIBRATION, HELD_OUT, LEAST_SQUARES, NO_REFIT
-from unsealed import unseal
 
-from fnprune_core.errors import CorruptArtifactError, NonFiniteError, OverlapError, SettingsError
+from fnprune_core.errors import NonFiniteError, OverlapError, SettingsError
 from fnprune_core.evaluation import compare as comparing
 from fnprune_core.evaluation import results, rivals
 from fnprune_core.evaluation.compare import evaluate, evaluation_windows
@@ -29,7 +27,6 @@ from fnprune_core.plans.files import open_plan, stored_plan
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import Cancelled, CancelToken
 from fnprune_core.pruning import planner
-from fnprune_core.storage.json_files import read_json, write_json
 from fnprune_core.storage.manifests import read_manifest
 
 FLAP = PlanSettings(score="flap", ratio=0.3, sink_units=2)
@@ -301,34 +298,6 @@ def test_domains_are_read_in_turn(lab) -> None:
     partial_, whole = told[1], told[-1]
     np.testing.assert_array_equal(partial_.windows, [0, 1, 4, 5])
     assert paired_by_domain(partial_, whole)["code"].difference == 0
-
-
-def test_a_result_of_before_domains_were_told_is_read_and_renewed(lab) -> None:
-    (id,) = lab.compare({"dense": None}).values()
-    folder = unseal(lab.workspace.folder("evaluations", id))
-    whole = stored(lab, id)
-    value = read_json(folder / "perplexity.json")
-    for name in ("windows", "domains", "domain_names", "failure"):
-        del value[name]
-    value["groups"] = [7] * 8
-    write_json(folder / "perplexity.json", value)
-    old = stored(lab, id)
-    assert old.perplexity == whole.perplexity
-    assert old.by_domain() == {}
-    assert paired_difference(old, whole).difference == 0
-    told = []
-    lab.compare({"dense": None}, on_partial=lambda _, result: told.append(result))
-    renewed = stored(lab, id)
-    for found in (told[0], renewed):
-        assert list(found.by_domain()) == ["prose", "code"]
-        np.testing.assert_array_equal(found.groups, whole.groups)
-    assert len(told) == 1  # not measured again
-    value["domains"] = [0]
-    assert not (folder / "perplexity.json").exists()
-    [new] = folder.glob("perplexity-*.json")
-    new.write_text(json.dumps(value))
-    with pytest.raises(CorruptArtifactError):
-        stored(lab, id)
 
 
 def test_a_comparison_measures_what_is_silenced(study) -> None:

@@ -2,10 +2,10 @@ import json
 
 import numpy as np
 from lesioned import SETTINGS, each_network, order
-from unsealed import unseal
 
 from fnprune_core.lesions.run import lesion_study
 from fnprune_core.lesions.study import LesionStudy
+from fnprune_core.storage.checksums import seal
 
 
 def test_a_study_is_read_as_it_was_saved(workspace, llama, atlas, stimuli) -> None:
@@ -25,7 +25,8 @@ def test_blocks_of_windows_in_a_stored_study_give_no_error(
     assert LesionStudy.load(folder).is_tested
     facts = json.loads((folder / "study.json").read_text())
     (folder / "study.json").write_text(json.dumps({**facts, "unit": "blocks of windows"}))
-    found = LesionStudy.load(unseal(folder))
+    seal(folder)
+    found = LesionStudy.load(folder)
     assert np.isfinite(found.change).all()
     assert np.isnan(found.change_error).all()
     assert not found.is_tested

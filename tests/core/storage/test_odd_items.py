@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from command_line import Program
 from odd_items import ODD_ITEMS, ODD_KINDS, without_rights_of_root
-from unsealed import unseal
 
 from fnprune_core.errors import CorruptArtifactError, FnpruneError
 from fnprune_core.storage import workspace as module
@@ -58,7 +57,6 @@ def test_an_odd_item_is_told_apart_and_the_rest_works(
             assert damaged[0].hint
         assert workspace.existing(KIND, good.name) == good
         assert workspace.size_bytes() > 0
-        assert workspace.adopt() == []
         assert workspace.discard_unfinished() == []
         assert make(workspace, "another").is_dir()
         assert len(workspace.entries()) >= 2
@@ -124,11 +122,10 @@ def test_what_may_not_be_deleted_is_not_said_to_be_gone(workspace, monkeypatch) 
 
 
 def test_latest_goes_by_the_time_of_making_and_not_of_the_file(workspace) -> None:
-    """`verify --adopt` writes manifests anew, and a copy without times gives files other ones."""
-    older = made_at(unseal(make(workspace, "older")), "2026-01-01T00:00:00+00:00")
+    """A copy without times gives files other ones."""
+    older = made_at(make(workspace, "older"), "2026-01-01T00:00:00+00:00")
     newer = made_at(make(workspace, "newer"), "2026-01-02T00:00:00.500+02:00")
     assert workspace.existing(KIND, "latest") == newer
-    assert workspace.adopt() == [(KIND, older.name)]
     os.utime(older / MANIFEST)
     assert workspace.existing(KIND, "latest") == newer
     assert workspace.entries()[0].path == newer
@@ -161,16 +158,6 @@ def test_swapped_items_are_told(workspace) -> None:
         with pytest.raises(CorruptArtifactError, match="not the one of its name"):
             read_manifest(folder)
     assert [item.standing for item in workspace.verify()] == ["damaged", "damaged"]
-
-
-def test_swapped_items_of_before_are_told_where_their_inputs_give_the_id(workspace) -> None:
-    """Manifests of before hold no id, and open as they did."""
-    first, second = (unseal(make(workspace, name)) for name in ("first", "second"))
-    assert {item.standing for item in workspace.verify()} == {"unchecked"}
-    swap(first, second)
-    assert {item.standing for item in workspace.verify()} == {"damaged"}
-    assert workspace.adopt() == []
-    assert read_manifest(first)["inputs"] == {"decomposition_id": "second"}
 
 
 def swap(first: Path, second: Path) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from safetensors import SafetensorError
-from unsealed import unseal
 
 from fnprune_core.errors import ArtifactNotFoundError, CorruptArtifactError, StorageError
 from fnprune_core.storage import folders, manifests
@@ -447,21 +446,16 @@ def test_an_artifact_among_another_kind_is_told(workspace) -> None:
         read_manifest(target)
 
 
-def test_all_bytes_are_verified_and_old_artifacts_are_adopted(workspace) -> None:
-    old = artifact_id("previews", {"decomposition_id": "abc"})
+def test_all_bytes_are_verified(workspace) -> None:
     for id in ("sound", "bad", "lost"):
         make(workspace, id)
-    unseal(make(workspace, old, inputs={"decomposition_id": "abc"}))
     (workspace.folder("previews", "bad") / "file.txt").write_text("c0ntent")
     (workspace.folder("previews", "lost") / MANIFEST).unlink()
     found = {item.id: item for item in workspace.verify()}
     standings = {id: item.standing for id, item in found.items()}
-    assert standings == {"sound": "sound", old: "unchecked", "bad": "damaged", "lost": "damaged"}
+    assert standings == {"sound": "sound", "bad": "damaged", "lost": "damaged"}
     assert found["bad"].problems == ("file.txt is not what was written, from byte 0 on.",)
     assert found["sound"].size_bytes == folders.folder_size(workspace.folder("previews", "sound"))
-    assert workspace.adopt() == [("previews", old)]
-    assert workspace.adopt() == []
-    assert {item.id: item.standing for item in workspace.verify()}[old] == "sound"
 
 
 def test_one_process_at_a_time_makes_a_resumable_artifact(tmp_path) -> None:
