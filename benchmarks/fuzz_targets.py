@@ -32,7 +32,6 @@ from fnprune_core.commands.options import numbers_in, shares_in, units_in
 from fnprune_core.errors import FnpruneError
 from fnprune_core.export.gguf import write_gguf
 from fnprune_core.inputs.files import file_name
-from fnprune_core.inputs.gguf_header import read_header
 from fnprune_core.localizers.stimuli import read_localizer
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.models.loading import load_model
@@ -286,7 +285,7 @@ def plan_targets(made: Materials) -> dict[str, Target]:
 
 
 def checkpoint_targets(made: Materials) -> dict[str, Target]:
-    """Return the readers of a checkpoint: config, weights, GGUF header and file."""
+    """Return the readers of a checkpoint: config, weights and GGUF file."""
     config = json.loads((made.folder / "config.json").read_text())
     weights = (made.folder / "model.safetensors").read_bytes()
     gguf_path = made.root / "tiny.gguf"
@@ -302,13 +301,6 @@ def checkpoint_targets(made: Materials) -> dict[str, Target]:
         (place / name).write_bytes(content)
         check_model(place)
 
-    def check_header(content: bytes) -> None:
-        try:
-            header = read_header(made.write("a.gguf", content))
-        except (ValueError, OSError) as error:
-            raise FnpruneError(str(error)) from error
-        assert header.n_values < len(content) * 8
-
     sizes = {"most_s": 20.0, "most_bytes": 400_000_000}
     return {
         "config": Target(
@@ -321,7 +313,6 @@ def checkpoint_targets(made: Materials) -> dict[str, Target]:
             read=lambda content: check_folder("model.safetensors", content),
             **sizes,
         ),
-        "gguf header": Target(attempts=damaged([gguf], within=n_head), read=check_header),
         "gguf": Target(
             attempts=damaged([gguf], within=n_head),
             read=lambda content: check_model(made.write("a.gguf", content)),

@@ -12,7 +12,7 @@ MANY, FEW = 60, 12
 SLOW = ("config", "safetensors", "gguf", "refits")
 FILES = (
     "txt", "jsonl", "csv", "tsv", "json", "file name", "parquet", "names", "localizer", "lists",
-    "nifti", "sidecar", "plan", "refits", "config", "safetensors", "gguf header", "gguf",
+    "nifti", "sidecar", "plan", "refits", "config", "safetensors", "gguf",
 )  # fmt: skip
 
 

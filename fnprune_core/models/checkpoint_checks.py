@@ -5,6 +5,7 @@ both are refused here, with the numbers, while they are still text.
 """
 
 import copy
+import math
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -17,9 +18,8 @@ import transformers
 
 from fnprune_core.errors import FnpruneError, ModelNotFoundError, SettingsError
 from fnprune_core.inputs.files import check_size, read_bytes
-from fnprune_core.inputs.gguf_header import GGUFHeader, read_header
 from fnprune_core.inputs.json_values import parse_json, whole
-from fnprune_core.inputs.safetensors_header import stored_tensors
+from fnprune_core.inputs.tensor_files import gguf_header, stored_tensors
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
@@ -99,7 +99,7 @@ def _check_weights(source: str, folder: Path, config: Mapping[str, Any]) -> int 
     for path in paths:
         try:
             tensors = stored_tensors(path)
-            n_values += sum(tensor.n_values for tensor in tensors.values())
+            n_values += sum(math.prod(tensor.shape) for tensor in tensors.values())
             n_layers = max(n_layers, n_layers_in(tensors))
         except (OSError, ValueError) as error:
             raise _damaged(source, path.name, str(error)) from error
@@ -117,16 +117,10 @@ def n_layers_in(names: Iterable[str]) -> int:
     return max(numbers, default=-1) + 1
 
 
-def check_gguf(source: str, path: Path) -> GGUFHeader:
-    """Return the header of a GGUF file, checked.
-
-    Raises
-    ------
-    ModelNotFoundError
-        Naming what in it makes no sense.
-    """
+def check_gguf(source: str, path: Path) -> None:
+    """Raise `ModelNotFoundError` if the header of a GGUF file makes no sense, naming what."""
     try:
-        header = read_header(path)
+        header = gguf_header(path)
     except (OSError, ValueError) as error:
         raise _damaged(source, path.name, str(error)) from error
     family = header.facts.get("general.architecture")
@@ -142,7 +136,6 @@ def check_gguf(source: str, path: Path) -> GGUFHeader:
             f"it says {family}.block_count {str(n_asked)[:40]}, its tensors are of {n_layers:,} "
             "layers",
         )
-    return header
 
 
 def check_sizes(

@@ -8,7 +8,7 @@ import torch
 
 from fnprune_core.decomposition.numbering import fingerprint_at, moved_error, renumbering_here
 from fnprune_core.errors import CorruptArtifactError, PlanError
-from fnprune_core.inputs.safetensors_header import stored_tensors
+from fnprune_core.inputs.tensor_files import stored_tensors
 from fnprune_core.models.architectures import (
     feeding_modules,
     output_projections,
