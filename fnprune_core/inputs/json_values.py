@@ -124,27 +124,3 @@ def whole(value: object, *, what: str, low: int = 0, high: int) -> int:
             f"{what} is {shown[:60]}, a whole number from {low} to {high} was expected"
         )
     return value
-
-
-def real(value: object, *, what: str) -> float:
-    """Return a finite number; raises ValueError for all else, also for texts and true."""
-    if type(value) not in (int, float) or not -1e300 < float(str(value)) < 1e300:
-        raise ValueError(f"{what} is {repr(value)[:60]}, a number was expected")
-    return float(str(value))
-
-
-def text(value: object, *, what: str, longest: int = 1000) -> str:
-    """Return a text of bounded length; raises ValueError for all else."""
-    if not isinstance(value, str) or len(value) > longest:
-        raise ValueError(
-            f"{what} is {repr(value)[:60]}, a text of at most {longest} characters was expected"
-        )
-    return value
-
-
-def items(value: object, *, what: str, most: int) -> list[Any]:
-    """Return a list of at most `most` items; raises ValueError for all else."""
-    if not isinstance(value, list | tuple) or len(value) > most:
-        shown = f"a list of {len(value):,}" if isinstance(value, list) else repr(value)[:60]
-        raise ValueError(f"{what} is {shown}, a list of at most {most:,} was expected")
-    return list(value)

@@ -4,18 +4,19 @@ One JSON file an atlas, ``<workspace>/identities/<atlas id>.json``, beside the n
 gave: it outlives the earlier atlas, and is written with the same care.
 """
 
-import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import Field, TypeAdapter
 
 from fnprune_core.atlas.annotations import merge, read_annotations
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import CorruptArtifactError, SettingsError
+from fnprune_core.inputs.records import record_of
 from fnprune_core.matching.atlases import IDENTITY_R, Match, is_same_model
 from fnprune_core.storage.folders import storage_errors
 from fnprune_core.storage.json_files import read_checked_json, write_checked_json
@@ -23,8 +24,6 @@ from fnprune_core.storage.locks import locked
 from fnprune_core.storage.workspace import Workspace
 
 FOLDER = "identities"
-SCHEMA_VERSION = 1
-_KIND = "fnprune identities"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +36,7 @@ class Identity:
 
     atlas_id: str
     network: int
-    r: float
+    r: Annotated[float, Field(allow_inf_nan=False)]
     applied: bool = False
 
     def sentence(self) -> str:
@@ -45,6 +44,16 @@ class Identity:
         sign = ", with its sign turned" if self.r < 0 else ""
         verb = "is" if self.applied else "was"
         return f"{verb} network {self.network} of atlas {self.atlas_id}, r {self.r:.2f}{sign}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Identities:
+    """The file of an atlas's identities."""
+
+    atlas_id: str
+    networks: dict[Annotated[int, Field(ge=0)], Identity]
+    schema_version: Literal[1] = 1
+    kind: Literal["fnprune identities"] = "fnprune identities"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,32 +102,14 @@ def read_identities(workspace: Workspace, atlas_id: str) -> dict[int, Identity]:
     """
     path = path_of(workspace, atlas_id)
     try:
-        return dict(_from_json(read_checked_json(path)))
+        return record_of(_Identities, read_checked_json(path)).networks
     except FileNotFoundError:
         return {}
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except ValueError as error:
         raise CorruptArtifactError(
             f"{path} is damaged: it does not hold the identities of networks.",
             hint="Delete it and carry the names over again.",
         ) from error
-
-
-def _from_json(value: Any) -> Iterator[tuple[int, Identity]]:
-    if value["kind"] != _KIND or value["schema_version"] != SCHEMA_VERSION:
-        raise ValueError("another kind of file")
-    for number, row in value["networks"].items():
-        r = float(row["r"])
-        if not math.isfinite(r):
-            raise ValueError("r is not finite")
-        yield (
-            int(number),
-            Identity(
-                atlas_id=str(row["atlas_id"]),
-                network=int(row["network"]),
-                r=r,
-                applied=bool(row["applied"]),
-            ),
-        )
 
 
 def carry_over(
@@ -196,27 +187,12 @@ def _carry_names(
         identities = {**read_identities(workspace, atlas.id), **new_identities}
         if named_networks:  # before the identities, whose file says that all was carried over
             merge(workspace, atlas, annotations, numbers=numbers)
+        rounded = {k: replace(i, r=round(i.r, 6)) for k, i in sorted(identities.items())}
         with storage_errors(path):
-            write_checked_json(path, _as_json(atlas.id, identities))
+            stored = _Identities(atlas_id=atlas.id, networks=rounded)
+            write_checked_json(path, TypeAdapter(_Identities).dump_python(stored, mode="json"))
     return Carried(
         identities=MappingProxyType(new_identities),
         n_names=len(named_networks),
         left_behind=tuple(sorted({*annotations.networks} - {*named_networks})),
     )
-
-
-def _as_json(atlas_id: str, identities: Mapping[int, Identity]) -> dict[str, Any]:
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "kind": _KIND,
-        "atlas_id": atlas_id,
-        "networks": {
-            str(network): {
-                "atlas_id": identity.atlas_id,
-                "network": identity.network,
-                "r": round(identity.r, 6),
-                "applied": identity.applied,
-            }
-            for network, identity in sorted(identities.items())
-        },
-    }

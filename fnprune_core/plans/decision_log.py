@@ -6,16 +6,19 @@ cuts. Like names of networks, notes outlive the plan: made again, it has the sam
 """
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from fnprune_core.atlas.annotation_files import check_text
 from fnprune_core.errors import CorruptArtifactError, TextError
 from fnprune_core.inputs.numbers import MOST_NETWORKS
+from fnprune_core.inputs.records import record_of
 from fnprune_core.storage.folders import storage_errors
 from fnprune_core.storage.json_files import read_checked_json, write_checked_json
 from fnprune_core.storage.locks import locked
@@ -29,6 +32,7 @@ MAX_DECISIONS = 5000
 UNDO = "undo"
 
 _KIND = "fnprune plan notes"
+_Networks = tuple[Annotated[int, Field(ge=0, lt=MOST_NETWORKS)], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,9 +60,9 @@ class Decision:
 
     time: str
     what: str
-    pruned: tuple[int, ...] = ()
-    kept: tuple[int, ...] = ()
-    noted: tuple[int, ...] = ()
+    pruned: _Networks = ()
+    kept: _Networks = ()
+    noted: _Networks = ()
     reason: str = ""
 
     def __post_init__(self) -> None:
@@ -87,7 +91,7 @@ class PlanNotes:
 
     plan_id: str
     name: str = ""
-    decisions: tuple[Decision, ...] = ()
+    decisions: Annotated[tuple[Decision, ...], Field(max_length=MAX_DECISIONS)] = ()
 
     def __post_init__(self) -> None:
         check_text(self.name, what="name", longest=MAX_NAME)
@@ -240,13 +244,7 @@ def _write(path: Path, notes: PlanNotes) -> None:
 
 
 def _notes_json(notes: PlanNotes) -> dict[str, Any]:
-    return {
-        "notes_version": NOTES_VERSION,
-        "kind": _KIND,
-        "plan_id": notes.plan_id,
-        "name": notes.name,
-        "decisions": [asdict(step) for step in notes.decisions],
-    }
+    return {"notes_version": NOTES_VERSION, "kind": _KIND, **asdict(notes)}
 
 
 def _notes_from_json(value: object, plan_id: str) -> PlanNotes:
@@ -256,40 +254,4 @@ def _notes_from_json(value: object, plan_id: str) -> PlanNotes:
         raise TextError(
             f"it is of version {value.get('notes_version')!r}, this fnprune reads {NOTES_VERSION}."
         )
-    rows = value.get("decisions")
-    if not isinstance(rows, list) or len(rows) > MAX_DECISIONS:
-        raise TextError(f"its decisions are no list of at most {MAX_DECISIONS}.")
-    return PlanNotes(
-        plan_id=plan_id,
-        name=_text(value, "name"),
-        decisions=tuple(_decision(row, index) for index, row in enumerate(rows)),
-    )
-
-
-def _decision(row: object, index: int) -> Decision:
-    if not isinstance(row, dict):
-        raise TextError(f"decision {index} is no object.")
-    return Decision(
-        time=_text(row, "time"),
-        what=_text(row, "what"),
-        pruned=_networks(row, "pruned"),
-        kept=_networks(row, "kept"),
-        noted=_networks(row, "noted"),
-        reason=_text(row, "reason"),
-    )
-
-
-def _text(row: Mapping[str, object], name: str) -> str:
-    value = row.get(name, "")
-    if not isinstance(value, str):
-        raise TextError(f"its field {name!r} is no text.")
-    return value
-
-
-def _networks(row: Mapping[str, object], name: str) -> tuple[int, ...]:
-    value = row.get(name, [])
-    if not isinstance(value, list) or not all(
-        type(k) is int and 0 <= k < MOST_NETWORKS for k in value
-    ):
-        raise TextError(f"its field {name!r} is no list of networks.")
-    return tuple(value)
+    return record_of(PlanNotes, {**value, "plan_id": plan_id})

@@ -348,7 +348,7 @@ class PruningPlan:
                 maps_fingerprint=maps_in(value),
                 **fields,
             )
-        except (KeyError, TypeError, ValueError, OverflowError, CorruptArtifactError) as error:
+        except (TypeError, ValueError, OverflowError, CorruptArtifactError) as error:
             raise PlanError(
                 f"The plan is damaged: {_cause_text(error)}.",
                 hint="Make it again with `fnprune plan`.",
@@ -434,6 +434,4 @@ def _as_indices(layers: list[list[int]]) -> tuple[NDArray[np.int64], ...]:
 
 
 def _cause_text(error: Exception) -> str:
-    if isinstance(error, KeyError):
-        return f"it has no {error}"
     return error.message.rstrip(".") if isinstance(error, FnpruneError) else str(error)

@@ -1,10 +1,12 @@
 """The values of a ``plan.json``, checked in type and size before a plan is made of them."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from fnprune_core.inputs.json_values import items, real, text, whole
+from pydantic import Field
+
 from fnprune_core.inputs.numbers import MOST_NETWORKS, MOST_SEED
+from fnprune_core.inputs.records import Record, checked
 
 #: Bounds of what a plan can say; far above any model.
 MOST_LAYERS = 1024
@@ -12,20 +14,54 @@ MOST_UNITS = 50_000_000
 MOST_FILE_BYTES = 256_000_000
 MOST_VALUES = 2 * MOST_UNITS
 
-_TEXTS = ("fingerprint", "model_name", "recording_id", "decomposition_id")
-_SETTINGS_TEXTS = ("score", "allocation", "compensation")
-_SETTINGS_REALS = ("ratio", "attention_ratio")
-_SETTINGS_NUMBERS = {
-    "sink_units": MOST_UNITS,
-    "seed": MOST_SEED,
-    "multiple": MOST_UNITS,
-    "score_version": MOST_LAYERS,
-}
-_SETTINGS_LISTS = {
-    "preserved": MOST_NETWORKS,
-    "pinned_keep": MOST_UNITS,
-    "pinned_remove": MOST_UNITS,
-}
+_Layers = Field(max_length=MOST_LAYERS)
+_Text = Annotated[str, Field(max_length=1000)]
+_Unit = Annotated[int, Field(ge=-1, le=MOST_UNITS)]  # whether it is there, the layout says
+_Count = Annotated[int, Field(ge=1, le=MOST_UNITS)]
+_Network = Annotated[int, Field(ge=0, le=MOST_NETWORKS)]
+_Version = Annotated[int, Field(ge=-1, le=MOST_LAYERS)]
+_Seed = Annotated[int, Field(ge=-1, le=MOST_SEED)]
+_Units = list[Annotated[int, Field(ge=0, le=MOST_UNITS)]]
+_Reals = Annotated[list[float], _Layers]
+
+
+class _Settings(Record, extra="forbid"):
+    """Settings of a plan, all of them optional; what they may be `PlanSettings` says."""
+
+    score: _Text = ""
+    ratio: float = 0
+    allocation: _Text = ""
+    compensation: _Text = ""
+    intercept: bool = False
+    sink_units: _Unit | None = None
+    preserved: list[_Network] | None = None
+    seed: _Seed = 0
+    multiple: _Unit | None = None
+    pinned_keep: _Units = Field(default_factory=list)
+    pinned_remove: _Units = Field(default_factory=list)
+    attention_ratio: float = 0
+    layer_weights: _Reals = Field(default_factory=list)
+    score_version: _Version = 1
+
+
+class _Plan(Record):
+    fingerprint: _Text
+    model_name: _Text
+    recording_id: _Text
+    decomposition_id: _Text
+    widths: Annotated[list[_Count], _Layers]
+    removed: Annotated[list[list[_Unit]], _Layers]
+    removed_groups: Annotated[list[list[_Unit]], _Layers] = Field(default_factory=list)
+    group_counts: Annotated[list[_Count], _Layers] = Field(default_factory=list)
+    settings: _Settings
+    share_of_parameters: float
+    thresholds: _Reals
+    sink_units: _Units
+    preserved: list[_Network]
+    n_networks: _Network
+
+
+_TUPLES = ("group_counts", "thresholds", "sink_units", "preserved")
 
 
 def checked_values(value: Mapping[str, Any]) -> dict[str, Any]:
@@ -33,87 +69,15 @@ def checked_values(value: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises
     ------
-    KeyError
-        If a field is missing.
     ValueError
-        If one is of another type, or out of bounds.
+        If a field is missing, of another type, or out of bounds.
     """
-    widths = [
-        _count(width, "a width", MOST_UNITS)
-        for width in items(value["widths"], what="widths", most=MOST_LAYERS)
-    ]
-    if sum(widths) > MOST_UNITS:
-        raise ValueError(f"its layers have {sum(widths):,} units, at most {MOST_UNITS:,} are read")
-    fields: dict[str, Any] = {name: text(value[name], what=name, longest=1000) for name in _TEXTS}
-    return fields | {
-        "widths": widths,
-        "removed": _indices(value["removed"], "removed"),
-        "removed_groups": _indices(value.get("removed_groups", []), "removed_groups"),
-        "group_counts": tuple(
-            _count(n, "a number of KV groups", MOST_UNITS)
-            for n in items(value.get("group_counts", []), what="group_counts", most=MOST_LAYERS)
-        ),
-        "settings": _settings(value["settings"]),
-        "share_of_parameters": real(value["share_of_parameters"], what="share_of_parameters"),
-        "thresholds": tuple(
-            real(threshold, what="a threshold")
-            for threshold in items(value["thresholds"], what="thresholds", most=MOST_LAYERS)
-        ),
-        "sink_units": tuple(_numbers(value["sink_units"], "sink_units", MOST_UNITS)),
-        "preserved": tuple(_numbers(value["preserved"], "preserved", MOST_NETWORKS)),
-        "n_networks": whole(value["n_networks"], what="n_networks", high=MOST_NETWORKS),
-    }
-
-
-def _settings(value: object) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise ValueError(f"settings is {repr(value)[:60]}, an object was expected")
-    return {name: _setting(name, setting) for name, setting in value.items()}
-
-
-def _setting(name: str, value: object) -> Any:
-    """Return one setting, checked; one of an unknown name is left to `PlanSettings`."""
-    if value is None and name in ("multiple", "preserved", "sink_units"):
-        return None
-    if name in _SETTINGS_TEXTS:
-        return text(value, what=name, longest=100)
-    if name in _SETTINGS_REALS:
-        return real(value, what=name)
-    if name in _SETTINGS_NUMBERS:
-        return whole(value, what=name, low=-1, high=_SETTINGS_NUMBERS[name])
-    if name in _SETTINGS_LISTS:
-        return tuple(_numbers(value, name, _SETTINGS_LISTS[name]))
-    if name == "layer_weights":
-        weights = items(value, what=name, most=MOST_LAYERS)
-        return tuple(real(weight, what="a weight of a layer") for weight in weights)
-    if name == "intercept" and type(value) is not bool:
-        raise ValueError(f"intercept is {repr(value)[:60]}, true or false was expected")
-    return value
-
-
-def _count(value: object, what: str, most: int) -> int:
-    if type(value) is not int:
-        raise ValueError(f"{repr(value)[:60]} is not a whole number, as {what} is")
-    return whole(value, what=what, low=1, high=most)
-
-
-def _numbers(value: object, what: str, most: int) -> list[int]:
-    return [
-        whole(number, what=f"a number of {what}", high=most)
-        for number in items(value, what=what, most=most)
-    ]
-
-
-def _indices(value: object, what: str) -> list[list[int]]:
-    layers = items(value, what=what, most=MOST_LAYERS)
-    indices = []
-    for number, layer in enumerate(layers):
-        units = items(layer, what=f"{what}, layer {number},", most=MOST_UNITS)
-        for unit in units:
-            if type(unit) is not int:
-                raise ValueError(
-                    f"{repr(unit)[:60]} is not a whole number, in {what}, layer {number}"
-                )
-            whole(unit, what=f"a number in {what}, layer {number},", low=-1, high=MOST_UNITS)
-        indices.append(units)
-    return indices
+    plan = checked(_Plan.model_validate, value)
+    if sum(plan.widths) > MOST_UNITS:
+        raise ValueError(
+            f"its layers have {sum(plan.widths):,} units, at most {MOST_UNITS:,} are read"
+        )
+    settings = plan.settings.model_dump(exclude_unset=True)
+    settings = {k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()}
+    fields = {name: getattr(plan, name) for name in _Plan.model_fields}
+    return fields | {name: tuple(fields[name]) for name in _TUPLES} | {"settings": settings}

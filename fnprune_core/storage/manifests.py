@@ -1,16 +1,16 @@
-"""Manifests: what an artifact was made from and when; each kind has a schema."""
+"""Manifests: what an artifact was made from and when."""
 
 import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from types import MappingProxyType
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, Field
 
 from fnprune_core.errors import ArtifactNotFoundError, CorruptArtifactError
+from fnprune_core.inputs.records import Record, checked
 from fnprune_core.storage.checksums import FILES, MANIFEST
 from fnprune_core.storage.json_files import DAMAGED_HINT, canonical_json, check_object, read_json
 
@@ -19,8 +19,6 @@ _PACKAGES = ("fnprune", "torch", "transformers", "numpy", "scipy", "scikit-learn
 
 _Count = Annotated[int, Field(ge=0)]
 _Id = Annotated[str, Field(pattern=r"^[\w-]*$")]
-_Share = Annotated[float, Field(ge=0, le=1)]
-_Widths = Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)]
 
 
 def _zoned(time: str) -> str:
@@ -30,19 +28,13 @@ def _zoned(time: str) -> str:
     return time
 
 
-class _Facts(BaseModel):
-    """Facts whose types are checked as they are; others may stand beside them."""
-
-    model_config = ConfigDict(extra="allow", strict=True, frozen=True, allow_inf_nan=False)
-
-
-class _FileSums(_Facts):
+class _FileSums(Record):
     bytes: _Count
     xxh3: list[Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]]
 
 
-class Manifest(_Facts):
-    """What every manifest holds; the id where it lies among others of its kind."""
+class Manifest(Record, extra="allow"):
+    """What every manifest holds, beside facts of its kind; the id where it lies among others."""
 
     schema_version: int
     kind: str
@@ -54,159 +46,12 @@ class Manifest(_Facts):
     id: _Id | None = None
 
 
-class _Read(_Facts):
-    """Inputs of what a model read."""
-
-    fingerprint: str
-    dtype: str
-
-
-class _Windows(_Facts):
-    document_names: list[str]
-    domain_names: list[str]
-    window: _Count
-    n_dummy_tokens: _Count
-    n_tokens: _Count
-    n_windows: _Count
-    n_dropped_tokens: _Count
-    text_sha256: str
-    adds_bos: bool
-
-
-class _Recording(Manifest):
-    inputs: _Read  # type: ignore[assignment]
-    model_name: str
-    widths: _Widths
-    windows: _Windows
-    perplexity: float
-
-
-class _Decomposition(Manifest):
-    recording_id: _Id
-    fingerprint: str
-    settings: dict[str, Any]
-    widths: _Widths
-    n_networks: _Count
-
-
-class _OfAtlas(_Facts):
-    decomposition_id: _Id
-
-
-class _Layout(Manifest):
-    inputs: _OfAtlas  # type: ignore[assignment]
-    widths: _Widths
-    shape: Annotated[list[_Count], Field(min_length=2, max_length=2)]
-
-
-class _AssessmentInputs(_OfAtlas):
-    part: str
-    settings: dict[str, Any]
-
-
-class _Assessment(Manifest):
-    inputs: _AssessmentInputs  # type: ignore[assignment]
-    counts: dict[str, int]
-
-
-class _BesideAtlas(Manifest):
-    inputs: _OfAtlas  # type: ignore[assignment]
-
-
-class _Plan(Manifest):
-    model_name: str
-    achieved_ratio: _Share
-    share_of_parameters: _Share
-    cut_key: str
-
-
-class _EvaluationInputs(_Read):
-    cut_key: str
-    text_sha256: str
-    window: _Count
-
-
-class _Evaluation(Manifest):
-    inputs: _EvaluationInputs  # type: ignore[assignment]
-    model_name: str
-    plan_id: str
-    perplexity: float | None
-    standard_error: float | None
-    n_tokens: _Count
-    failure: str
-    protocol: dict[str, Any]
-
-
-class _Sampled(_Read):
-    prompt: dict[str, Any]
-    sampling: dict[str, Any]
-
-
-class _Generation(Manifest):
-    inputs: _Sampled  # type: ignore[assignment]
-    plan_id: str
-    model_name: str
-
-
-class _Speed(Manifest):
-    plan_id: str
-    cut_key: str
-    rows: list[dict[str, Any]]
-
-
-class _Lesions(Manifest):
-    decomposition_id: _Id
-    model_name: str
-    base: dict[str, Any]
-
-
-class _Lesion(_Facts):
-    networks: list[_Count]
-    strength: float
-
-
-class _LesionTextInputs(_Sampled):
-    lesion: _Lesion
-
-
-class _LesionText(Manifest):
-    inputs: _LesionTextInputs  # type: ignore[assignment]
-    decomposition_id: _Id
-
-
-class _LocalizerInputs(_OfAtlas):
-    name: str
-    settings: dict[str, Any]
-
-
-class _Localizer(Manifest):
-    inputs: _LocalizerInputs  # type: ignore[assignment]
-    decomposition_id: _Id
-    title: str
-    widths: _Widths
-
-
-#: The schema of each kind; a kind without facts of its own has that of all.
-SCHEMAS: Mapping[str, type[Manifest]] = MappingProxyType(
-    {
-        "recordings": _Recording,
-        "decompositions": _Decomposition,
-        "layouts": _Layout,
-        "assessments": _Assessment,
-        "embeddings": _BesideAtlas,
-        "previews": _BesideAtlas,
-        "directions": _BesideAtlas,
-        "plans": _Plan,
-        "evaluations": _Evaluation,
-        "generations": _Generation,
-        "speeds": _Speed,
-        "lesions": _Lesions,
-        "lesion_texts": _LesionText,
-        "localizers": _Localizer,
-        "exports": Manifest,
-    }
-)
-KINDS = tuple(SCHEMAS)
+#: Kinds of artifacts, each a folder of a workspace, in the order of their making.
+KINDS = (
+    "recordings", "decompositions", "layouts", "assessments", "embeddings", "previews",
+    "directions", "plans", "evaluations", "generations", "speeds", "lesions", "lesion_texts",
+    "localizers", "exports",
+)  # fmt: skip
 
 
 def artifact_id(kind: str, inputs: Mapping[str, Any]) -> str:
@@ -274,25 +119,21 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def _check_facts(manifest: dict[str, Any], path: Path) -> None:
-    """Raise `CorruptArtifactError` unless a manifest holds what its kind's schema says."""
+    """Raise `CorruptArtifactError` unless a manifest holds what each has, and lies in its place."""
     kind, place, id = manifest.get("kind"), path.parents[1].name, path.parent.name
-    if place in SCHEMAS and kind != place:
+    if place in KINDS and kind != place:
         raise CorruptArtifactError(
             f"{path} is of {kind!r}, but lies among {place}.", hint="Move it where it belongs."
         )
-    if place in SCHEMAS and manifest.get("id", id) != id:
+    if place in KINDS and manifest.get("id", id) != id:
         raise CorruptArtifactError(
             f"{path.parent} holds the item {manifest['id']!r}, not the one of its name.",
             hint="Give the folder its item's name back, or delete it.",
         )
     try:
-        SCHEMAS.get(str(kind), Manifest).model_validate(manifest)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise CorruptArtifactError(
-            f"{path} is damaged: {where}: {first['msg']}.", hint=DAMAGED_HINT
-        ) from error
+        checked(Manifest.model_validate, manifest)
+    except ValueError as error:
+        raise CorruptArtifactError(f"{path} is damaged: {error}.", hint=DAMAGED_HINT) from error
 
 
 def manifest_of(kind: str, inputs: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """What the viewer shows: an anatomy, overlays, a lesion, a graph, and what is said of them."""
 
 import base64
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,18 @@ _STEPS = 32_767  # of two bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StatMap:
+class Shown:
+    """A part of a scene; the browser is told its fields, and its kind where there are several."""
+
+    kind: ClassVar[str] = ""
+
+    def data(self) -> dict[str, Any]:
+        """Return what the browser is told."""
+        return _told(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatMap(Shown):
     """A map of two signs, cold and hot from the threshold to its limit.
 
     Parameters
@@ -29,17 +40,14 @@ class StatMap:
         1 or −1 for the units of one sign, 0 for both.
     """
 
+    kind: ClassVar[str] = "signed"
     url: str
     limit: float
     pole: int = 0
 
-    def data(self) -> dict[str, Any]:
-        """Return what the browser is told."""
-        return {"kind": "signed", "url": self.url, "limit": self.limit, "pole": self.pole}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class UnitMap:
+class UnitMap(Shown):
     """A map of two signs that has no address: its values of units go to the browser.
 
     Parameters
@@ -52,6 +60,7 @@ class UnitMap:
         Magnitude of the strongest colour.
     """
 
+    kind: ClassVar[str] = "units"
     units: str
     values: NDArray[np.floating]
     limit: float
@@ -60,18 +69,13 @@ class UnitMap:
         """Return what the browser is told."""
         step = float(np.abs(self.values).max(initial=0.0)) / _STEPS or 1.0
         steps = np.rint(self.values / step).astype("<i2")
-        return {
-            "kind": "units",
-            "url": self.units,
-            "values": base64.b64encode(steps.tobytes()).decode(),
-            "step": step,
-            "limit": self.limit,
-            "pole": 0,
-        }
+        values = base64.b64encode(steps.tobytes()).decode()
+        told = {"url": self.units, "values": values, "step": step, "limit": self.limit, "pole": 0}
+        return {"kind": self.kind, **told}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NetworkMap:
+class NetworkMap(Shown):
     """The strength of a network, in one colour.
 
     Parameters
@@ -80,6 +84,7 @@ class NetworkMap:
         Told when its name is pressed.
     """
 
+    kind: ClassVar[str] = "single"
     url: str
     limit: float
     colour: str
@@ -87,21 +92,9 @@ class NetworkMap:
     name: str
     pole: int = 0
 
-    def data(self) -> dict[str, Any]:
-        """Return what the browser is told."""
-        return {
-            "kind": "single",
-            "url": self.url,
-            "limit": self.limit,
-            "pole": self.pole,
-            "colour": self.colour,
-            "id": self.id,
-            "name": self.name,
-        }
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parcels:
+class Parcels(Shown):
     """Labelled regions with outlines: label n has the n-th colour and name, 0 is none.
 
     Parameters
@@ -113,26 +106,16 @@ class Parcels:
         Index of the region that keeps its colour while all others fade.
     """
 
+    kind: ClassVar[str] = "labels"
     labels: Mapping[int, str]
     strengths: Mapping[int, str]
     colours: Sequence[str]
     names: Sequence[str]
     only: int | None = None
 
-    def data(self) -> dict[str, Any]:
-        """Return what the browser is told."""
-        return {
-            "kind": "labels",
-            "labels": {str(fwhm): url for fwhm, url in self.labels.items()},
-            "strengths": {str(fwhm): url for fwhm, url in self.strengths.items()},
-            "colours": list(self.colours),
-            "names": list(self.names),
-            "only": self.only,
-        }
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Lesion:
+class Lesion(Shown):
     """Units that are cut: a hole in the anatomy.
 
     Parameters
@@ -153,7 +136,7 @@ class Lesion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Grey:
+class Grey(Shown):
     """An anatomy that a person can choose in place of the scene's own.
 
     Parameters
@@ -171,18 +154,9 @@ class Grey:
     anatomy: str
     lesion: Lesion | None = None
 
-    def data(self) -> dict[str, Any]:
-        """Return what the browser is told."""
-        return {
-            "name": self.name,
-            "label": self.label,
-            "anatomy": self.anatomy,
-            "lesion": None if self.lesion is None else self.lesion.data(),
-        }
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Graph:
+class Graph(Shown):
     """Nodes in the body, and edges between them.
 
     Parameters
@@ -210,19 +184,17 @@ class Graph:
 
     def data(self) -> dict[str, Any]:
         """Return what the browser is told."""
-        return {
-            "places": [[round(float(at), 2) for at in place] for place in self.places],
-            "sizes": [round(float(size), 2) for size in self.sizes],
-            "colours": list(self.colours),
-            "names": list(self.names),
-            "edges": [[int(a), int(b), round(float(value), 4)] for a, b, value in self.edges],
-            "limit": float(self.limit),
-            "selected": self.selected,
-        }
+        return _told(
+            self,
+            places=[[round(float(at), 2) for at in place] for place in self.places],
+            sizes=[round(float(size), 2) for size in self.sizes],
+            edges=[[int(a), int(b), round(float(value), 4)] for a, b, value in self.edges],
+            limit=float(self.limit),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Threshold:
+class Threshold(Shown):
     """The threshold of all overlays, and its slider.
 
     Parameters
@@ -242,7 +214,7 @@ class Threshold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Scene:
+class Scene(Shown):
     """What the viewer shows.
 
     Parameters
@@ -305,40 +277,29 @@ class Scene:
     fwhm: float | None = 4.0
     solid: float = 0.4
     is_small: bool = False
-    name: str = field(default="Map in the body")
+    name: str = "Map in the body"
 
     def data(self) -> dict[str, Any]:
         """Return what the browser is told of the scene."""
-        threshold = self.threshold
-        return {
-            "anatomy": self.anatomy,
-            "greys": [grey.data() for grey in self.greys],
-            "margin": list(margins(len(self.layers)).low) if self.layers else [0, 0, 0],
-            "overlays": [overlay.data() for overlay in self.overlays],
-            "lesion": None if self.lesion is None else self.lesion.data(),
-            "graph": None if self.graph is None else self.graph.data(),
-            "threshold": None
-            if threshold is None
-            else {
-                "value": threshold.value,
-                "low": threshold.low,
-                "high": threshold.high,
-                "label": threshold.label,
-                "quantity": threshold.quantity,
-            },
-            "at": None if self.at is None else [round(float(place), 3) for place in self.at],
-            "layers": list(self.layers),
-            "alternative": self.alternative,
-            "file": self.file,
-            "still": self.still,
-            "poster": self.poster,
-            "late": self.is_late,
-            "without": self.without,
-            "hint": self.hint,
-            "family": self.family,
-            "view": self.view,
-            "fwhm": self.fwhm,
-            "solid": self.solid,
-            "small": self.is_small,
-            "name": self.name,
-        }
+        return _told(
+            self,
+            margin=margins(len(self.layers)).low if self.layers else [0, 0, 0],
+            at=None if self.at is None else [round(float(place), 3) for place in self.at],
+        )
+
+
+def _told(shown: Shown, **instead: object) -> dict[str, Any]:
+    """Return the fields of a part of a scene as the browser takes them, some replaced or added."""
+    values = {field.name: getattr(shown, field.name) for field in fields(shown)} | instead
+    kind = {"kind": shown.kind} if shown.kind else {}
+    return kind | {name.removeprefix("is_"): _as_json(value) for name, value in values.items()}
+
+
+def _as_json(value: object) -> object:
+    if isinstance(value, Shown):
+        return value.data()
+    if isinstance(value, Mapping):
+        return {str(name): item for name, item in value.items()}
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return [_as_json(item) for item in value]
+    return value

@@ -8,16 +8,17 @@ JSON, so that any tool can go from a voxel back to (layer, index).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from fnprune_core.atlas.topography.sheet import sheet_cells, sheet_shape
 from fnprune_core.errors import CorruptArtifactError, FingerprintMismatchError, SettingsError
-from fnprune_core.inputs.json_values import items, parse_json, text, whole
+from fnprune_core.inputs.json_values import parse_json
+from fnprune_core.inputs.records import Record, checked
 from fnprune_core.models.layout import UnitLayout
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ _MOST_LAYERS = 1024
 _MOST_VALUES = 12_000_000  # of a sidecar, the most that fit into its bytes
 
 Placement = Literal["cortex", "index"]
+_Length = Annotated[int, Field(ge=1, le=_MAX_UNITS)]
+_Four = Field(min_length=4, max_length=4)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -267,58 +270,50 @@ def read_sidecar(content: bytes) -> Sidecar:
             f"{' and '.join(map(str, _READ_VERSIONS))}"
         )
     try:
-        grid = _grid_from(facts)
-        affine = np.asarray(facts["affine"], dtype=np.float64)
-        if affine.shape != (4, 4) or not np.isfinite(affine).all():
-            raise ValueError("the affine is not 4 × 4")
+        told = checked(_Facts.model_validate, facts)
         return Sidecar(
-            grid=grid,
-            affine=affine,
-            atlas_id=text(facts["atlas_id"], what="atlas_id", longest=100),
-            fingerprint=text(facts["fingerprint"], what="fingerprint", longest=100),
+            grid=_grid_from(told),
+            affine=np.array(told.affine, dtype=np.float64),
+            atlas_id=told.atlas_id,
+            fingerprint=told.fingerprint,
         )
-    except KeyError as error:
-        raise _sidecar_error(f"it has no {error}") from error
     except (ValueError, TypeError, OverflowError) as error:
         raise _sidecar_error(str(error)) from error
 
 
-def _grid_from(facts: Mapping[str, Any]) -> VoxelGrid:
-    widths = tuple(
-        whole(width, what="a width", low=1, high=_MAX_UNITS)
-        for width in items(facts["widths"], what="widths", most=_MOST_LAYERS)
-    )
-    shape = items(facts["shape"], what="shape", most=3)
-    if len(shape) != 3:
-        raise ValueError(f"the shape has {len(shape)} axes, 3 were expected")
-    columns, rows, n_layers = (
-        whole(length, what="an axis", low=1, high=_MAX_UNITS) for length in shape
-    )
+class _Facts(Record):
+    """What a sidecar says, in types and sizes that can be worked on."""
+
+    widths: Annotated[list[_Length], Field(min_length=1, max_length=_MOST_LAYERS)]
+    shape: Annotated[list[_Length], Field(min_length=3, max_length=3)]
+    index_of_voxel: list[list[int]]
+    affine: Annotated[list[Annotated[list[float], _Four]], _Four]
+    placement: str = "cortex"
+    atlas_id: Annotated[str, Field(max_length=100)]
+    fingerprint: Annotated[str, Field(max_length=100)]
+
+
+def _grid_from(facts: _Facts) -> VoxelGrid:
+    widths, (columns, rows, n_layers) = tuple(facts.widths), facts.shape
     n_voxels = columns * rows * n_layers
-    if not widths or sum(widths) > _MAX_UNITS:
+    if sum(widths) > _MAX_UNITS:
         raise ValueError(f"layers of {_widths_text(widths)} units make no sense")
     if n_layers != len(widths) or n_voxels > 4 * _MAX_UNITS:
-        raise ValueError(f"the shape {facts['shape']} does not hold {len(widths)} layers")
+        raise ValueError(f"the shape {facts.shape} does not hold {len(widths)} layers")
     layout = UnitLayout(widths)
-    index = _whole_numbers(facts["index_of_voxel"])
-    if index.shape != (n_layers, columns * rows):
-        raise ValueError(f"index_of_voxel has the shape {index.shape}")
+    if {len(row) for row in facts.index_of_voxel} != {columns * rows} or len(
+        facts.index_of_voxel
+    ) != n_layers:
+        raise ValueError(f"index_of_voxel is not of {n_layers} × {columns * rows} numbers")
+    index = np.array(facts.index_of_voxel, dtype=np.int64)
     if np.any(index >= np.asarray(widths)[:, None]):
         raise ValueError("index_of_voxel names units that its layers do not have")
     units = np.where(index >= 0, index + layout.offsets[:-1, None], -1)
     in_sheets = units.reshape(n_layers, rows, columns).transpose(2, 1, 0)
-    placement: Placement = "index" if facts.get("placement") == "index" else "cortex"
+    placement: Placement = "index" if facts.placement == "index" else "cortex"
     return VoxelGrid(
         layout=layout, unit_of_voxel=np.ascontiguousarray(in_sheets), placement=placement
     )
-
-
-def _whole_numbers(values: object) -> NDArray[np.int64]:
-    """Return nested lists as an array; raises ValueError where one is not a whole number."""
-    numbers = np.asarray(values)
-    if numbers.dtype.kind != "i":
-        raise ValueError("index_of_voxel holds what is not a whole number, or too large a one")
-    return numbers.astype(np.int64)
 
 
 def _sidecar_error(reason: str) -> CorruptArtifactError:

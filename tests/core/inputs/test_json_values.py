@@ -56,10 +56,3 @@ def test_only_whole_numbers_within_bounds_are_whole(value) -> None:
     assert json_values.whole(10, what="it", high=10) == 10
     with pytest.raises(ValueError, match=r"it is .*from 0 to 10 was expected"):
         json_values.whole(value, what="it", high=10)
-
-
-@pytest.mark.parametrize("value", [True, "1", None, float("nan"), float("inf"), [1]])
-def test_only_finite_numbers_are_real(value) -> None:
-    assert json_values.real(3, what="it") == 3.0
-    with pytest.raises(ValueError, match="a number was expected"):
-        json_values.real(value, what="it")
