@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 from sklearn.manifold import trustworthiness
 from sklearn.neighbors import NearestNeighbors
 
@@ -26,6 +26,7 @@ from fnprune_core.decomposition.stability import absolute_correlation
 from fnprune_core.errors import SettingsError
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
+from fnprune_core.storage.array_results import save_arrays
 from fnprune_core.storage.checksums import MANIFEST, checked, damage_told
 from fnprune_core.storage.folders import new_folder
 from fnprune_core.storage.json_files import write_json
@@ -127,9 +128,8 @@ class Embedding:
     def save(self, target: Path, inputs: dict[str, Any], *, maps: MapsFingerprint) -> None:
         """Write the embedding as an artifact folder, at once."""
         facts = {name: getattr(self, name) for name in _FACTS} | {KEY: maps.to_json()}
-        arrays = {name: np.ascontiguousarray(getattr(self, name)) for name in _FIELDS}
         with new_folder(target) as folder:
-            save_file(arrays, folder / _ARRAYS)
+            save_arrays({name: getattr(self, name) for name in _FIELDS}, folder / _ARRAYS)
             write_json(folder / MANIFEST, manifest_of("embeddings", inputs, facts))
 
     @classmethod

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
 from fnprune_core.decomposition.fingerprint import KEY, fingerprint_of
 from fnprune_core.models.layout import UnitLayout
+from fnprune_core.storage.array_results import save_arrays
 from fnprune_core.storage.checksums import MANIFEST, checked, damage_told
 from fnprune_core.storage.folders import new_folder
 from fnprune_core.storage.json_files import write_json
@@ -83,12 +84,9 @@ class Decomposition:
             "n_converged": int(self.converged.sum()),
             KEY: fingerprint_of(self.spatial_maps).to_json(),
         }
-        arrays = {
-            _FILE_NAMES.get(name, name): np.ascontiguousarray(getattr(self, name))
-            for name in _ARRAY_FIELDS
-        }
+        arrays = {_FILE_NAMES.get(name, name): getattr(self, name) for name in _ARRAY_FIELDS}
         with new_folder(target) as folder:
-            save_file(arrays, folder / _ARRAYS)
+            save_arrays(arrays, folder / _ARRAYS)
             write_json(folder / MANIFEST, manifest_of("decompositions", inputs, facts))
 
     @classmethod

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
 from fnprune_core.errors import CorruptArtifactError
 from fnprune_core.evaluation.generation import (
@@ -27,6 +27,7 @@ from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.silencing import silenced
 from fnprune_core.plans.files import stored_plan
 from fnprune_core.progress import NEVER, CancelToken
+from fnprune_core.storage.array_results import save_arrays
 from fnprune_core.storage.checksums import MANIFEST, checked, damage_told
 from fnprune_core.storage.folders import new_folder
 from fnprune_core.storage.json_files import read_json, write_json
@@ -83,8 +84,8 @@ class SideBySide:
         for whose in BOTH:
             for result in (self.written[whose], self.expected[whose]):
                 for name, values in _arrays_of(result).items():
-                    arrays[f"{whose}.{type(result).__name__}.{name}"] = np.ascontiguousarray(values)
-        save_file(arrays, folder / _ARRAYS)
+                    arrays[f"{whose}.{type(result).__name__}.{name}"] = values
+        save_arrays(arrays, folder / _ARRAYS)
         texts = {
             "prompt": asdict(self.prompt),
             "sampling": asdict(self.sampling),

@@ -25,6 +25,7 @@ from fnprune_core.evaluation.results import DENSE
 from fnprune_core.export.export import relative_difference
 from fnprune_core.export.forms import form_named
 from fnprune_core.inputs.numbers import check_most
+from fnprune_core.inputs.records import record_of
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.silencing import silenced
 from fnprune_core.plans.files import stored_plan
@@ -188,13 +189,10 @@ class Speed:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Speed":
         """Return the speeds that `to_json` wrote."""
-        models = {}
-        for label in value["order"]:
-            fields = dict(value["models"][label])
-            for name in ("prefill_s", "decoding_s"):
-                fields[name] = tuple(fields[name])
-            models[label] = ModelSpeed(**fields)
-        return cls(models=models, protocol=value["protocol"])
+        models = record_of(dict[str, ModelSpeed], value["models"])
+        return cls(
+            models={label: models[label] for label in value["order"]}, protocol=value["protocol"]
+        )
 
 
 def time_folders(

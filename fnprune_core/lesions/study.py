@@ -9,11 +9,12 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
 from fnprune_core.decomposition.fingerprint import KEY, MapsFingerprint, Renumbering
 from fnprune_core.evaluation.intervals import MIN_DOCUMENTS
 from fnprune_core.evaluation.results import Protocol
+from fnprune_core.inputs.records import record_of
 from fnprune_core.lesions.sites import Lesion, LesionSettings
 from fnprune_core.lesions.statistics import (
     DoubleDissociation,
@@ -23,6 +24,7 @@ from fnprune_core.lesions.statistics import (
     double_dissociations,
     tested,
 )
+from fnprune_core.storage.array_results import save_arrays
 from fnprune_core.storage.checksums import checked, damage_told
 from fnprune_core.storage.json_files import read_json, write_json
 from fnprune_core.storage.manifests import read_manifest
@@ -71,21 +73,8 @@ class Facts:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """Return the facts that `to_json` wrote."""
-        return cls(
-            **{
-                **value,
-                "lesions": tuple(
-                    Lesion(networks=tuple(lesion["networks"]), strength=lesion["strength"])
-                    for lesion in value["lesions"]
-                ),
-                "settings": LesionSettings(**value["settings"]),
-                "columns": tuple(value["columns"]),
-                "pairs": tuple((int(a), int(b)) for a, b in value["pairs"]),
-                "protocol": Protocol(**value["protocol"]),
-                "failures": tuple(value["failures"]),
-                KEY: MapsFingerprint.from_json(value[KEY]) if value.get(KEY) else None,
-            }
-        )
+        maps = MapsFingerprint.from_json(value[KEY]) if value.get(KEY) else None
+        return replace(record_of(cls, {**value, KEY: None}), maps_fingerprint=maps)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -315,9 +304,7 @@ class LesionStudy:
             "column": self.texts.column,
             "unit": self.texts.unit,
         }
-        save_file(
-            {name: np.ascontiguousarray(value) for name, value in arrays.items()}, folder / _ARRAYS
-        )
+        save_arrays(arrays, folder / _ARRAYS)
         write_json(folder / _FACTS, self.facts.to_json())
 
     @classmethod

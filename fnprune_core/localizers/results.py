@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
 from fnprune_core.decomposition.fingerprint import KEY, MapsFingerprint, Renumbering, maps_in
 from fnprune_core.errors import SettingsError
+from fnprune_core.inputs.records import record_of
 from fnprune_core.localizers.decoding import Decoding
 from fnprune_core.localizers.glm import (
     LEVEL,
@@ -21,8 +22,9 @@ from fnprune_core.localizers.glm import (
     second_level,
     template_effects,
 )
-from fnprune_core.localizers.stimuli import Block, Item, Localizer
+from fnprune_core.localizers.stimuli import Block, Localizer
 from fnprune_core.models.layout import UnitLayout
+from fnprune_core.storage.array_results import save_arrays
 from fnprune_core.storage.checksums import MANIFEST, checked, damage_told
 from fnprune_core.storage.folders import delete_folder, new_folder
 from fnprune_core.storage.json_files import read_json, write_json
@@ -269,7 +271,7 @@ class LocalizerResult:
     def save(self, target: Path, inputs: Mapping[str, Any]) -> None:
         """Write the result as an artifact folder, at once, in the place of one of before."""
         decoding = self.decoding
-        arrays = {
+        arrays: dict[str, NDArray[Any]] = {
             "strengths": self.strengths,
             "network_effects": self.network_effects,
             "unit_effects": self.unit_effects,
@@ -293,10 +295,7 @@ class LocalizerResult:
         if self.maps_fingerprint is not None:
             facts[KEY] = self.maps_fingerprint.to_json()
         with new_folder(target) as folder:
-            save_file(
-                {name: np.ascontiguousarray(value) for name, value in arrays.items()},
-                folder / _ARRAYS,
-            )
+            save_arrays(arrays, folder / _ARRAYS)
             self.tokens.to_parquet(folder / _TOKENS, index=False)
             stimuli = {
                 "localizer": asdict(self.localizer),
@@ -314,17 +313,14 @@ class LocalizerResult:
         with damage_told(folder, "Delete it; the localizer is run again."):
             arrays = load_file(checked(folder, manifest, _ARRAYS))
             stimuli = read_json(checked(folder, manifest, _STIMULI))
-            localizer, blocks = _localizer_from_json(stimuli["localizer"]), stimuli["blocks"]
             decoding = Decoding(
                 null=arrays["decoding_null"],
                 by_block=arrays["decoding_by_block"],
                 **manifest["decoding"],
             )
             return cls(
-                localizer=localizer,
-                blocks=tuple(
-                    Block(**{**block, "items": tuple(block["items"])}) for block in blocks
-                ),
+                localizer=record_of(Localizer, stimuli["localizer"]),
+                blocks=record_of(tuple[Block, ...], stimuli["blocks"]),
                 tokens=pd.read_parquet(checked(folder, manifest, _TOKENS)),
                 strengths=arrays["strengths"],
                 network_effects=arrays["network_effects"],
@@ -342,14 +338,3 @@ class LocalizerResult:
                 seed=manifest["inputs"]["settings"]["seed"],
                 id=folder.name,
             )
-
-
-def _localizer_from_json(stored: dict[str, Any]) -> Localizer:
-    return Localizer(
-        **{
-            **stored,
-            "items": tuple(Item(**item) for item in stored["items"]),
-            "positive": tuple(stored["positive"]),
-            "negative": tuple(stored["negative"]),
-        }
-    )

@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import nn
 
+from fnprune_core.inputs.records import record_of
 from fnprune_core.models.architectures import (
     feeding_modules,
     layers_of,
@@ -102,10 +103,7 @@ class Dimensions:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Dimensions":
         """Return the dimensions that `to_json` wrote."""
-        fields: dict[str, Any] = {
-            k: tuple(v) if isinstance(v, list) else v for k, v in value.items()
-        }
-        return cls(**fields)
+        return record_of(cls, value)
 
     def to_json(self) -> dict[str, Any]:
         """Return the dimensions as a JSON object."""

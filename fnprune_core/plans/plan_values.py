@@ -23,6 +23,7 @@ _Version = Annotated[int, Field(ge=-1, le=MOST_LAYERS)]
 _Seed = Annotated[int, Field(ge=-1, le=MOST_SEED)]
 _Units = list[Annotated[int, Field(ge=0, le=MOST_UNITS)]]
 _Reals = Annotated[list[float], _Layers]
+_FromTuple = Field(strict=False)  # settings that were not read from a file hold tuples
 
 
 class _Settings(Record, extra="forbid"):
@@ -34,13 +35,13 @@ class _Settings(Record, extra="forbid"):
     compensation: _Text = ""
     intercept: bool = False
     sink_units: _Unit | None = None
-    preserved: list[_Network] | None = None
+    preserved: Annotated[list[_Network], _FromTuple] | None = None
     seed: _Seed = 0
     multiple: _Unit | None = None
-    pinned_keep: _Units = Field(default_factory=list)
-    pinned_remove: _Units = Field(default_factory=list)
+    pinned_keep: Annotated[_Units, _FromTuple] = Field(default_factory=list)
+    pinned_remove: Annotated[_Units, _FromTuple] = Field(default_factory=list)
     attention_ratio: float = 0
-    layer_weights: _Reals = Field(default_factory=list)
+    layer_weights: Annotated[_Reals, _FromTuple] = Field(default_factory=list)
     score_version: _Version = 1
 
 

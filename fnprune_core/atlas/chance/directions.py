@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 from torch import Tensor
 
 from fnprune_core.atlas.network_atlas import NetworkAtlas, open_atlas
@@ -25,6 +25,7 @@ from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, i
 from fnprune_core.recording.group_pca import wanted_rows
 from fnprune_core.recording.recording import open_recording
 from fnprune_core.recording.sessions import Sessions, normalised
+from fnprune_core.storage.array_results import save_arrays
 from fnprune_core.storage.checksums import MANIFEST, checked, damage_told
 from fnprune_core.storage.folders import new_folder
 from fnprune_core.storage.json_files import write_json
@@ -310,9 +311,6 @@ def make_directions(
         found = directions(recording, atlas, seed=seed, progress=progress, cancel=cancel)
         inputs = _inputs(atlas, seed)
         with new_folder(workspace.folder(FOLDER, artifact_id(FOLDER, inputs))) as folder:
-            save_file(
-                {name: np.ascontiguousarray(getattr(found, name)) for name in _STORED},
-                folder / _FILE,
-            )
+            save_arrays({name: getattr(found, name) for name in _STORED}, folder / _FILE)
             write_json(folder / MANIFEST, manifest_of(FOLDER, inputs, {}))
     return found
