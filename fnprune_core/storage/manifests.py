@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
@@ -46,12 +47,27 @@ class Manifest(Record, extra="allow"):
     id: _Id | None = None
 
 
-#: Kinds of artifacts, each a folder of a workspace, in the order of their making.
-KINDS = (
-    "recordings", "decompositions", "layouts", "assessments", "embeddings", "previews",
-    "directions", "plans", "evaluations", "generations", "speeds", "lesions", "lesion_texts",
-    "localizers", "exports",
-)  # fmt: skip
+_OF_ATLAS = ("decomposition_id",)
+#: Kinds of artifacts, and what is read of their manifests or inputs, beside `Manifest`.
+_HELD: Mapping[str, tuple[str, ...]] = MappingProxyType({
+    "recordings": ("fingerprint", "dtype", "model_name", "widths", "windows", "perplexity"),
+    "decompositions": ("recording_id", "fingerprint", "settings", "widths", "n_networks"),
+    "layouts": (*_OF_ATLAS, "widths", "shape"),
+    "assessments": (*_OF_ATLAS, "part", "settings", "counts"),
+    "embeddings": _OF_ATLAS,
+    "previews": _OF_ATLAS,
+    "directions": _OF_ATLAS,
+    "plans": ("model_name", "achieved_ratio", "share_of_parameters", "cut_key"),
+    "evaluations": ("fingerprint", "dtype", "cut_key", "text_sha256", "window", "model_name",
+                    "plan_id", "perplexity", "standard_error", "n_tokens", "failure", "protocol"),
+    "generations": ("fingerprint", "dtype", "prompt", "sampling", "plan_id", "model_name"),
+    "speeds": ("plan_id", "cut_key", "rows"),
+    "lesions": (*_OF_ATLAS, "model_name", "base"),
+    "lesion_texts": (*_OF_ATLAS, "fingerprint", "dtype", "prompt", "sampling", "lesion"),
+    "localizers": (*_OF_ATLAS, "name", "settings", "title", "widths"),
+    "exports": (),
+})  # fmt: skip
+KINDS = tuple(_HELD)
 
 
 def artifact_id(kind: str, inputs: Mapping[str, Any]) -> str:
@@ -131,7 +147,10 @@ def _check_facts(manifest: dict[str, Any], path: Path) -> None:
             hint="Give the folder its item's name back, or delete it.",
         )
     try:
-        checked(Manifest.model_validate, manifest)
+        facts = checked(Manifest.model_validate, manifest)
+        lost = [n for n in _HELD.get(facts.kind, ()) if n not in manifest | facts.inputs]
+        if lost:
+            raise ValueError(f"it has no {lost[0]!r}")
     except ValueError as error:
         raise CorruptArtifactError(f"{path} is damaged: {error}.", hint=DAMAGED_HINT) from error
 

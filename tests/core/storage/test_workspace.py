@@ -427,15 +427,11 @@ def test_what_a_newer_version_wrote_is_told_and_not_hidden(workspace) -> None:
     assert "Update fnprune" in damaged.hint
 
 
-@pytest.mark.parametrize(
-    ("facts", "told"),
-    [({"recording_id": "abc"}, "fingerprint"), ({"recording_id": "../x"}, "recording_id")],
-)
-def test_a_manifest_without_what_its_kind_holds_is_told(workspace, facts, told) -> None:
+def test_a_manifest_without_what_its_kind_holds_is_told(workspace) -> None:
     target = workspace.folder("decompositions", "abc")
     with new_folder(target) as folder:
-        write_json(folder / MANIFEST, manifest_of("decompositions", {}, facts))
-    with pytest.raises(CorruptArtifactError, match=rf"manifest.json is damaged: {told}:"):
+        write_json(folder / MANIFEST, manifest_of("decompositions", {}, {"recording_id": "abc"}))
+    with pytest.raises(CorruptArtifactError, match=r"is damaged: it has no 'fingerprint'"):
         read_manifest(target)
 
 
