@@ -27,6 +27,10 @@ from fnprune_core.texts.windows import Windows
 RESULT_FILE = "perplexity.json"
 #: Label of the dense model beside those of its plans.
 DENSE = "dense"
+_ARRAYS: dict[str, Any] = {
+    "window_nll": np.float64, "window_tokens": np.int64, "groups": np.int64, "windows": np.int64,
+    "domains": np.int64,
+}  # fmt: skip
 #: Domain of the text that no choice saw (`elsewhere`): apart from what plans are compared on.
 ELSEWHERE = "everyday English"
 
@@ -182,40 +186,22 @@ class Perplexity:
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as a JSON object."""
-        return {
-            "window_nll": self.window_nll.tolist(),
-            "window_tokens": self.window_tokens.tolist(),
-            "groups": self.groups.tolist(),
-            "windows": self.windows.tolist(),
-            "domains": self.domains.tolist(),
-            "domain_names": list(self.domain_names),
-            "failure": self.failure,
-            "protocol": asdict(self.protocol),
-        }
+        arrays = {name: getattr(self, name).tolist() for name in _ARRAYS}
+        facts = {"domain_names": list(self.domain_names), "failure": self.failure}
+        return arrays | facts | {"protocol": asdict(self.protocol)}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Perplexity":
-        """Return the result that `to_json` wrote, with or without windows and domains."""
-        n = len(value["window_nll"])
-        index_arrays = {
-            name: np.asarray(value.get(name, default), dtype=np.int64)
-            for name, default in (("windows", range(n)), ("domains", np.zeros(n)))
-        }
+        """Return the result that `to_json` wrote."""
         result = cls(
-            window_nll=np.asarray(value["window_nll"], dtype=np.float64),
-            window_tokens=np.asarray(value["window_tokens"], dtype=np.int64),
-            groups=np.asarray(value["groups"], dtype=np.int64),
+            **{name: np.asarray(value[name], dtype=dtype) for name, dtype in _ARRAYS.items()},
             protocol=Protocol(**value["protocol"]),
-            windows=index_arrays["windows"],
-            domains=index_arrays["domains"],
-            domain_names=tuple(map(str, value.get("domain_names", ()))),
-            failure=str(value.get("failure", "")),
+            domain_names=tuple(map(str, value["domain_names"])),
+            failure=str(value["failure"]),
         )
-        lengths = {
-            len(array) for array in (result.window_tokens, result.groups, *index_arrays.values())
-        }
-        if lengths != {n}:
-            raise ValueError(f"{n} windows, but arrays of {sorted(lengths)}")
+        lengths = {len(getattr(result, name)) for name in _ARRAYS}
+        if len(lengths) > 1:
+            raise ValueError(f"arrays of {sorted(lengths)} windows")
         return result
 
     def save(self, target: Path, inputs: dict[str, Any], facts: dict[str, Any]) -> None:

@@ -45,7 +45,7 @@ from fnprune_core.storage.workspace import Workspace
 from fnprune_core.texts.cutting import cut_windows
 from fnprune_core.texts.documents import Document
 from fnprune_core.texts.token_pieces import REPLACEMENT, pieces_of
-from fnprune_core.texts.windows import Windows, batches_of, stacked_ids
+from fnprune_core.texts.windows import STORED, Windows, batches_of, stacked_ids
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -286,17 +286,7 @@ def _check_read(read: ReadWindows, layout: UnitLayout, batch: range) -> None:
 
 
 def _windows_facts(windows: Windows) -> dict[str, Any]:
-    return {
-        "document_names": list(windows.document_names),
-        "domain_names": list(windows.domain_names),
-        "window": windows.window,
-        "n_dummy_tokens": windows.n_dummy_tokens,
-        "text_sha256": windows.text_sha256,
-        "n_dropped_tokens": windows.n_dropped_tokens,
-        "adds_bos": windows.adds_bos,
-        "n_windows": windows.n_windows,
-        "n_tokens": windows.n_tokens,
-    }
+    return {name: getattr(windows, name) for name in (*STORED, "n_windows", "n_tokens")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,7 +32,7 @@ from fnprune_core.recording.writer import SIGNALS
 from fnprune_core.storage.checksums import Blocks, checked, damage_told
 from fnprune_core.storage.manifests import read_manifest
 from fnprune_core.storage.workspace import Workspace
-from fnprune_core.texts.windows import Windows
+from fnprune_core.texts.windows import STORED, Windows
 
 #: Bounds of what can be asked for; above any model and disk.
 MOST_WINDOW = 1 << 24
@@ -339,13 +339,7 @@ def _windows_of(manifest: dict[str, Any], tokens: pd.DataFrame) -> Windows:
         starts=starts.astype(np.int64),
         document_index=np.asarray(tokens["document"].cat.codes, dtype=np.int32),
         domain_index=np.asarray(tokens["domain"].cat.codes, dtype=np.int32),
-        document_names=tuple(facts["document_names"]),
-        domain_names=tuple(facts["domain_names"]),
-        window=facts["window"],
-        n_dummy_tokens=facts["n_dummy_tokens"],
-        text_sha256=facts["text_sha256"],
-        n_dropped_tokens=facts["n_dropped_tokens"],
-        adds_bos=facts["adds_bos"],
+        **{name: facts[name] for name in STORED},
     )
 
 

@@ -289,16 +289,12 @@ def parquet_rows(path: Path, columns: Columns) -> Iterator[Row]:
 
 
 def _check_footer(path: Path) -> None:
-    n_bytes = path.stat().st_size
+    """Refuse a long description of a file; all else of it pyarrow checks."""
     with path.open("rb") as file:
-        if file.read(4) != b"PAR1" or n_bytes < 12:
-            raise ValueError("it does not begin as one")
-        file.seek(n_bytes - 8)
+        file.seek(max(path.stat().st_size - 8, 0))
         end = file.read(8)
     n_footer = int.from_bytes(end[:4], "little")
-    if end[4:] != b"PAR1" or n_footer > n_bytes - 12:
-        raise ValueError("its end is missing; was it cut short?")
-    if n_footer > _MOST_FOOTER:
+    if end[4:] == b"PAR1" and n_footer > _MOST_FOOTER:
         raise ValueError(
             f"its description has {n_footer / 1e6:.0f} MB, at most {_MOST_FOOTER / 1e6:.0f} are "
             "read"

@@ -18,6 +18,11 @@ _ARRAYS = {
     "document_index": np.int32,
     "domain_index": np.int32,
 }
+#: What is stored of windows beside the table of their tokens.
+STORED = (
+    "document_names", "domain_names", "window", "n_dummy_tokens", "text_sha256",
+    "n_dropped_tokens", "adds_bos",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -63,6 +68,8 @@ class Windows:
             array = np.array(getattr(self, name), dtype=dtype)
             array.setflags(write=False)
             object.__setattr__(self, name, array)
+        for name in ("document_names", "domain_names"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
         n_tokens = len(self.token_ids)
         if not len(self.document_index) == len(self.domain_index) == n_tokens:
             raise ValueError("Each token needs a document and a domain.")
