@@ -51,7 +51,8 @@ from fnprune_core.evaluation.results import Perplexity
 from fnprune_core.models.loading import load_model
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.pruning import planner
-from fnprune_core.pruning.search.allocation import AllocationOrder, search_allocation
+from fnprune_core.pruning.search.allocation import AllocationOrder
+from fnprune_core.pruning.search.trials import search
 from fnprune_core.recording.record import record
 from fnprune_core.recording.recording import RecordingSettings, open_recording
 from fnprune_core.scores.units import PUBLISHED
@@ -173,16 +174,16 @@ class Study:
         if found is None:
             n_plans = order.n_plans(self.language_model.layout.n_layers)
             note(f"search of the allocation, {ratio:.0%}: {n_plans} plans")
-            search = search_allocation(self.workspace, self.language_model, windows, order=order)
+            made = search(self.workspace, self.language_model, windows, order=order)
             self.searches.put(
                 key,
                 {
-                    "weights": list(search.best.settings.layer_weights),
-                    "shares": search.best.shares.tolist(),
-                    "gain": [search.gain.difference, search.gain.standard_error],
+                    "weights": list(made.best.settings.layer_weights),
+                    "shares": made.best.shares.tolist(),
+                    "gain": [made.gain.difference, made.gain.standard_error],
                 },
             )
-            return search.best.settings.layer_weights
+            return made.best.settings.layer_weights
         return tuple(found["weights"])
 
     def settings(self, row: Row, ratio: float) -> PlanSettings:

@@ -1,6 +1,7 @@
 """Searches of how a cut is divided: over layers, and between MLP units and attention."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,9 +18,7 @@ from fnprune_core.commands.options import (
 from fnprune_core.commands.plan_options import PlanOptions
 
 if TYPE_CHECKING:
-    from fnprune_core.models.language_model import LanguageModel
-    from fnprune_core.recording.recording import Recording
-    from fnprune_core.texts.windows import Windows
+    from fnprune_core.pruning.search.trials import Found, SearchOrder
 
 searches = typer.Typer(
     help="Search how a cut is divided: over layers, or between MLP units and attention.",
@@ -45,24 +44,12 @@ def layers(
     common: CommonOptions,
 ) -> None:
     """Search how much each layer should give, by whole plans on text not recorded."""
-    from fnprune_core.pruning.search.allocation import AllocationOrder, search_allocation
-    from fnprune_core.recording.recording import open_recording
+    from fnprune_core.pruning.search.allocation import AllocationOrder
 
-    workspace = common.workspace
-    calibration = open_recording(workspace, recording)
-    order = AllocationOrder(  # a mistake is told before the model is loaded
-        recording_id=calibration.id,
-        decomposition_id=options.decomposition_id(workspace),
-        base=options.settings(workspace, calibration.layout),
-        n_blocks=blocks,
-        n_rounds=rounds,
-    )
-    language_model = common.load()
-    windows = search_windows(language_model, calibration, texts, max_windows=max_windows)
-    with common.progress() as progress:
-        search = search_allocation(
-            workspace, language_model, windows, order=order, progress=progress
-        )
+    search = _found(
+        partial(AllocationOrder, n_blocks=blocks, n_rounds=rounds),
+        recording, texts, options, max_windows, common,
+    )  # fmt: skip
     facts = {
         "perplexity_before": search.first.result.perplexity,
         "perplexity": search.best.result.perplexity,
@@ -107,21 +94,12 @@ def attention(
     common: CommonOptions,
 ) -> None:
     """Find how much of a cut attention should bear: plans of equal size, tried on other text."""
-    from fnprune_core.pruning.search.attention import ShareOrder, search_shares
-    from fnprune_core.recording.recording import open_recording
+    from fnprune_core.pruning.search.attention import ShareOrder
 
-    workspace = common.workspace
-    calibration = open_recording(workspace, recording)
-    order = ShareOrder(  # a mistake is told before the model is loaded
-        recording_id=calibration.id,
-        decomposition_id=options.decomposition_id(workspace),
-        base=options.settings(workspace, calibration.layout),
-        shares=shares_in(attention_shares),
-    )
-    language_model = common.load()
-    windows = search_windows(language_model, calibration, texts, max_windows=max_windows)
-    with common.progress() as progress:
-        search = search_shares(workspace, language_model, windows, order=order, progress=progress)
+    search = _found(
+        partial(ShareOrder, shares=shares_in(attention_shares)),
+        recording, texts, options, max_windows, common,
+    )  # fmt: skip
     rows = search.rows()
     if common.wrote_json({"mixes": rows, "best": search.best.plan_id}):
         return
@@ -133,19 +111,27 @@ def attention(
     )
 
 
-def search_windows(
-    language_model: "LanguageModel",
-    recording: "Recording",
+def _found(
+    order_of: "Callable[..., SearchOrder[Found]]",
+    recording_id: str,
     texts: Sequence[str] | None,
-    *,
+    options: PlanOptions,
     max_windows: int,
-) -> "Windows":
-    """Return windows of the texts, or of the built-in ones, that the recording did not read."""
-    from fnprune_core.pruning.search.trials import unread_windows
+    common: CommonOptions,
+) -> "Found":
+    """Search on windows of the texts, or of the built-in ones, that the recording did not read."""
+    from fnprune_core.pruning.search.trials import search, unread_windows
+    from fnprune_core.recording.recording import open_recording
 
-    return unread_windows(
-        language_model,
-        documents_from(texts),
-        recording,
-        max_windows=max_windows,
+    workspace = common.workspace
+    recording = open_recording(workspace, recording_id)
+    order = order_of(  # a mistake is told before the model is loaded
+        recording_id=recording.id,
+        decomposition_id=options.decomposition_id(workspace),
+        base=options.settings(workspace, recording.layout),
     )
+    language_model = common.load()
+    documents = documents_from(texts)
+    windows = unread_windows(language_model, documents, recording, max_windows=max_windows)
+    with common.progress() as progress:
+        return search(workspace, language_model, windows, order=order, progress=progress)

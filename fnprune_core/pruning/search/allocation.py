@@ -6,7 +6,7 @@ shifts a little of the cut into each block of neighbouring layers, by itself, an
 blocks together against what that cost; a move is kept only if it helps.
 """
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,27 +15,44 @@ from numpy.typing import NDArray
 from fnprune_core.errors import SettingsError
 from fnprune_core.evaluation.results import PairedDifference, paired_difference
 from fnprune_core.inputs.numbers import check_range
-from fnprune_core.machine import memory
-from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.plans.allocation import WEIGHTED
 from fnprune_core.plans.plan import PlanSettings
-from fnprune_core.progress import NEVER, CancelToken, Progress, ignore
 from fnprune_core.pruning.planner import canonical_settings
 from fnprune_core.pruning.search.trials import SearchOrder, Trial, Trials, check_anything_goes
-from fnprune_core.storage.workspace import Workspace
-from fnprune_core.texts.windows import Windows
 
 #: Steps along the direction that a round finds, as multiples of the shift that it tried.
 STEPS = (0.5, 1.0, 2.0)
 _MOST = 0.9  # of a layer's units
-
-
 MOST_BLOCKS = 10_000
 MOST_ROUNDS = 1000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AllocationOrder(SearchOrder):
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AllocationSearch:
+    """State of a search of the allocation.
+
+    Parameters
+    ----------
+    first, best : Trial
+        The plan that it began with, and the best one so far: with the allocation ``weighted``,
+        unless nothing helped.
+    n_measured, n_plans : int
+        Plans measured, and of the whole search.
+    """
+
+    first: Trial
+    best: Trial
+    n_measured: int
+    n_plans: int
+
+    @property
+    def gain(self) -> PairedDifference:
+        """The best plan's loss less the first one's, paired by window; in nats per token."""
+        return paired_difference(self.best.result, self.first.result)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AllocationOrder(SearchOrder[AllocationSearch]):
     """Order for a search of the allocation: the plan to better, and how.
 
     Parameters
@@ -66,29 +83,16 @@ class AllocationOrder(SearchOrder):
         """Return how many plans are made and measured for a model of so many layers."""
         return 1 + self.n_rounds * (min(self.n_blocks, n_layers) + len(STEPS))
 
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class AllocationSearch:
-    """State of a search of the allocation.
-
-    Parameters
-    ----------
-    first, best : Trial
-        The plan that it began with, and the best one so far: with the allocation ``weighted``,
-        unless nothing helped.
-    n_measured, n_plans : int
-        Plans measured, and of the whole search.
-    """
-
-    first: Trial
-    best: Trial
-    n_measured: int
-    n_plans: int
-
-    @property
-    def gain(self) -> PairedDifference:
-        """The best plan's loss less the first one's, paired by window; in nats per token."""
-        return paired_difference(self.best.result, self.first.result)
+    def steps(self, trials: Trials) -> Iterator[AllocationSearch]:
+        """Yield the search after each round."""
+        n_plans = trials.n_plans = self.n_plans(trials.language_model.layout.n_layers)
+        [first] = trials.measure([canonical_settings(self.base)])
+        best = first
+        for _ in range(self.n_rounds):
+            best = _better(trials, self, best)
+            yield AllocationSearch(
+                first=first, best=best, n_measured=trials.n_measured, n_plans=n_plans
+            )
 
 
 def blocks_of(n_layers: int, n_blocks: int) -> list[NDArray[np.int64]]:
@@ -107,44 +111,6 @@ def shifted(
     others_sum = shares[others].sum()
     moved[others] *= max(1 - extra / others_sum, 0.0) if others_sum > 0 else 1.0
     return moved
-
-
-@memory.kept()
-def search_allocation(
-    workspace: Workspace,
-    language_model: LanguageModel,
-    windows: Windows,
-    *,
-    order: AllocationOrder,
-    on_partial: Callable[[AllocationSearch], None] = lambda partial: None,
-    progress: Progress = ignore,
-    cancel: CancelToken = NEVER,
-) -> AllocationSearch:
-    """Search weights of the layers that lower the loss of a plan of this size.
-
-    Plans of trials stay in the workspace, so that a stopped search goes on where it was.
-
-    Parameters
-    ----------
-    windows : Windows
-        Of a text that neither the recording nor the final figures know (`unread_windows`).
-    on_partial : callable
-        Called with the search after each round.
-    """
-    n_plans = order.n_plans(language_model.layout.n_layers)
-    trials = Trials(
-        workspace, language_model, windows, order,
-        n_plans=n_plans, progress=progress, cancel=cancel,
-    )  # fmt: skip
-    [first] = trials.measure([canonical_settings(order.base)])
-    best = first
-    for _ in range(order.n_rounds):
-        best = _better(trials, order, best)
-        found = AllocationSearch(
-            first=first, best=best, n_measured=trials.n_measured, n_plans=n_plans
-        )
-        on_partial(found)
-    return found
 
 
 def _better(trials: Trials, order: AllocationOrder, current: Trial) -> Trial:

@@ -3,7 +3,7 @@
 The choice is made on text that neither the recording read nor the final figures are measured on.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,51 +11,15 @@ import numpy as np
 
 from fnprune_core.errors import SettingsError
 from fnprune_core.evaluation.results import paired_difference
-from fnprune_core.machine import memory
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.plans.plan import PlanSettings
-from fnprune_core.progress import NEVER, CancelToken, Progress, ignore
 from fnprune_core.pruning.head_planner import parameters_of_groups
 from fnprune_core.pruning.planner import canonical_settings
 from fnprune_core.pruning.search.trials import SearchOrder, Trial, Trials, check_anything_goes
-from fnprune_core.storage.workspace import Workspace
-from fnprune_core.texts.windows import Windows
 
 #: Shares of attention that are tried unless others are asked for.
 SHARES = (0.0, 0.05, 0.1, 0.2)
 MOST_SHARES = 100
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShareOrder(SearchOrder):
-    """Order for a search of mixes: the cut to divide, and the shares of attention to try.
-
-    Parameters
-    ----------
-    shares : tuple of float
-        Shares of all KV groups to try.
-    """
-
-    shares: tuple[float, ...] = SHARES
-
-    def __post_init__(self) -> None:
-        SearchOrder.__post_init__(self)
-        if not 0 < len(self.shares) <= MOST_SHARES:
-            raise SettingsError(
-                f"{len(self.shares):,} shares of attention were given, 1 to {MOST_SHARES:,} are "
-                "tried.",
-                hint='Write them as "0,0.05,0.1".',
-            )
-        outside = [share for share in self.shares if not 0 <= share < 1]
-        if outside:
-            raise SettingsError(
-                f"A share of attention lies in [0, 1), got {outside[0]:g}.",
-                hint="For 10 % write 0.1.",
-            )
-
-    def wanted(self, language_model: LanguageModel) -> list[PlanSettings]:
-        """Return the settings of each mix: all take as many parameters (`mixes_of_equal_size`)."""
-        return mixes_of_equal_size(language_model, self.base, shares=self.shares)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -102,6 +66,47 @@ class ShareSearch:
         return rows
 
 
+@dataclass(frozen=True, kw_only=True)
+class ShareOrder(SearchOrder[ShareSearch]):
+    """Order for a search of mixes: the cut to divide, and the shares of attention to try.
+
+    Parameters
+    ----------
+    shares : tuple of float
+        Shares of all KV groups to try.
+    """
+
+    shares: tuple[float, ...] = SHARES
+
+    def __post_init__(self) -> None:
+        SearchOrder.__post_init__(self)
+        if not 0 < len(self.shares) <= MOST_SHARES:
+            raise SettingsError(
+                f"{len(self.shares):,} shares of attention were given, 1 to {MOST_SHARES:,} are "
+                "tried.",
+                hint='Write them as "0,0.05,0.1".',
+            )
+        outside = [share for share in self.shares if not 0 <= share < 1]
+        if outside:
+            raise SettingsError(
+                f"A share of attention lies in [0, 1), got {outside[0]:g}.",
+                hint="For 10 % write 0.1.",
+            )
+
+    def wanted(self, language_model: LanguageModel) -> list[PlanSettings]:
+        """Return the settings of each mix: all take as many parameters (`mixes_of_equal_size`)."""
+        return mixes_of_equal_size(language_model, self.base, shares=self.shares)
+
+    def steps(self, trials: Trials) -> Iterator[ShareSearch]:
+        """Yield the search after each mix."""
+        wanted = self.wanted(trials.language_model)
+        trials.n_plans = len(wanted)
+        mixes: list[Trial] = []
+        for mix in trials.measure(wanted):
+            mixes.append(mix)
+            yield ShareSearch(mixes=tuple(mixes), n_mixes=len(wanted))
+
+
 def mixes_of_equal_size(
     language_model: LanguageModel, settings: PlanSettings, *, shares: Sequence[float] = SHARES
 ) -> list[PlanSettings]:
@@ -140,35 +145,3 @@ def mixes_of_equal_size(
             f"be {100 * total / n_attention_parameters:.0f} % of it: ask for shares in between.",
         )
     return list(mixes.values())
-
-
-@memory.kept()
-def search_shares(
-    workspace: Workspace,
-    language_model: LanguageModel,
-    windows: Windows,
-    *,
-    order: ShareOrder,
-    on_partial: Callable[[ShareSearch], None] = lambda search: None,
-    progress: Progress = ignore,
-    cancel: CancelToken = NEVER,
-) -> ShareSearch:
-    """Make plans of equal size with more or less of attention, and measure each.
-
-    Parameters
-    ----------
-    windows : Windows
-        Of a text that neither the recording nor the final figures know (`unread_windows`).
-    on_partial : callable
-        Called with the search after each mix.
-    """
-    wanted = order.wanted(language_model)
-    trials = Trials(
-        workspace, language_model, windows, order,
-        n_plans=len(wanted), progress=progress, cancel=cancel,
-    )  # fmt: skip
-    search = ShareSearch(mixes=(), n_mixes=len(wanted))
-    for mix in trials.measure(wanted):
-        search = ShareSearch(mixes=(*search.mixes, mix), n_mixes=len(wanted))
-        on_partial(search)
-    return search

@@ -4,10 +4,12 @@ On the calibration text itself a refit looks better than it is, so a choice made
 one; and what is to be reported must be measured on text that had no part in a choice.
 """
 
-from collections.abc import Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +19,7 @@ from fnprune_core.evaluation.compare import check_overlap, compare, evaluation_w
 from fnprune_core.evaluation.perplexity import perplexity_stream
 from fnprune_core.evaluation.results import Perplexity
 from fnprune_core.inputs.numbers import check_range
-from fnprune_core.machine import workers
+from fnprune_core.machine import memory, workers
 from fnprune_core.machine.workers import ModelAddress
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.silencing import silenced
@@ -31,13 +33,14 @@ from fnprune_core.storage.workspace import Workspace
 from fnprune_core.texts.documents import Document
 from fnprune_core.texts.windows import Windows
 
+Found = TypeVar("Found")
 READING = "measuring trials"
 MOST_WINDOWS = 24
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SearchOrder:
-    """What every search of how to divide a cut is asked.
+@dataclass(frozen=True, kw_only=True)
+class SearchOrder(ABC, Generic[Found]):
+    """Order for a search of how to divide a cut; `Found` is what the search has found so far.
 
     Parameters
     ----------
@@ -51,6 +54,10 @@ class SearchOrder:
 
     def __post_init__(self) -> None:
         canonical_settings(self.base)
+
+    @abstractmethod
+    def steps(self, trials: "Trials") -> Iterator[Found]:
+        """Make and measure plans; yield what is found after each step, and say how many plans."""
 
 
 def check_anything_goes(amount: float) -> None:
@@ -83,8 +90,6 @@ class Trials:
     ----------
     windows : Windows
         Of a text that the recording did not read (`unread_windows`).
-    n_plans : int
-        How many will be asked for in all, for the progress.
 
     Raises
     ------
@@ -97,16 +102,15 @@ class Trials:
         workspace: Workspace,
         language_model: LanguageModel,
         windows: Windows,
-        order: SearchOrder,
+        order: SearchOrder[Any],
         *,
-        n_plans: int,
         progress: Progress = ignore,
         cancel: CancelToken = NEVER,
     ) -> None:
         self.workspace, self.language_model = workspace, language_model
         check_overlap(open_recording(workspace, order.recording_id), windows)
         self.windows, self.order = windows, order
-        self.n_plans, self.n_measured = n_plans, 0
+        self.n_plans, self.n_measured = 0, 0  # of all that the search will ask for
         self.progress, self.cancel = progress, cancel
 
     def measure(self, all_settings: Sequence[PlanSettings]) -> Iterator[Trial]:
@@ -155,6 +159,34 @@ class Trials:
         done = self.n_measured * self.windows.n_windows + n_windows
         total = self.n_plans * self.windows.n_windows
         self.progress(ProgressEvent(stage=READING, done=done, total=total, unit="windows"))
+
+
+@memory.kept()
+def search(
+    workspace: Workspace,
+    language_model: LanguageModel,
+    windows: Windows,
+    *,
+    order: SearchOrder[Found],
+    on_partial: Callable[[Found], None] = lambda found: None,
+    progress: Progress = ignore,
+    cancel: CancelToken = NEVER,
+) -> Found:
+    """Search how a cut is best divided, by whole plans; return what was found.
+
+    Plans of trials stay in the workspace, so that a stopped search goes on where it was.
+
+    Parameters
+    ----------
+    windows : Windows
+        Of a text that neither the recording nor the final figures know (`unread_windows`).
+    on_partial : callable
+        Called with what was found after each step: a round of an allocation, or a mix.
+    """
+    trials = Trials(workspace, language_model, windows, order, progress=progress, cancel=cancel)
+    for found in order.steps(trials):
+        on_partial(found)
+    return found
 
 
 def _stream(

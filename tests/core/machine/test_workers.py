@@ -23,7 +23,8 @@ from fnprune_core.machine import workers
 from fnprune_core.models.loading import load_model
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import Cancelled, CancelToken
-from fnprune_core.pruning.search.allocation import AllocationOrder, search_allocation
+from fnprune_core.pruning.search.allocation import AllocationOrder
+from fnprune_core.pruning.search.trials import search
 from fnprune_core.pruning.sweep import SweepOrder, sweep
 from fnprune_core.reliability import measures
 from fnprune_core.storage.workspace import Workspace
@@ -109,9 +110,9 @@ def test_trust_and_searches_are_the_same_over_a_cluster(
     def all_of() -> list[np.ndarray]:
         halves = last(measures.in_halves(study))
         bootstraps = list(measures.over_bootstraps(study))
-        search = search_allocation(workspace, model, windows, order=wanted)
-        return [halves.r, *(each.iq for each in bootstraps), search.best.shares,
-                search.best.result.window_nll]  # fmt: skip
+        found = search(workspace, model, windows, order=wanted)
+        return [halves.r, *(each.iq for each in bootstraps), found.best.shares,
+                found.best.result.window_nll]  # fmt: skip
 
     here = all_of()
     with workers.scheduled(cluster.scheduler_address):

@@ -1,14 +1,14 @@
 """The jobs that search how a cut is best divided. No streamlit here."""
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from app.shell.tasks import Run, task
 from app.shell.text_choice import TextChoice
-from fnprune_core.pruning.search import allocation, attention, trials
-from fnprune_core.pruning.search.allocation import AllocationOrder, AllocationSearch
-from fnprune_core.pruning.search.attention import ShareOrder, ShareSearch
+from fnprune_core.pruning.search import trials
+from fnprune_core.pruning.search.allocation import AllocationSearch
+from fnprune_core.pruning.search.attention import ShareSearch
+from fnprune_core.pruning.search.trials import SearchOrder
 from fnprune_core.recording.recording import open_recording
 
 
@@ -24,30 +24,20 @@ class SearchJob:
     """A cut that is to be divided, and the texts to try plans on."""
 
     model: str
-    order: AllocationOrder | ShareOrder
+    order: SearchOrder[Any]
     texts: TextChoice
 
 
-@task("shares", "Share of attention", inputs=lambda job: asdict(job))
-def search_shares(run: Run, job: SearchJob) -> ShareSearch:
-    """Measure mixes of equal size."""
-    found: ShareSearch = _search(run, job, attention.search_shares)
-    return found
-
-
-@task("layers", "Share of each layer", inputs=lambda job: asdict(job))
-def search_layers(run: Run, job: SearchJob) -> AllocationSearch:
-    """Search weights of the layers."""
-    found: AllocationSearch = _search(run, job, allocation.search_allocation)
-    return found
-
-
-def _search(run: Run, job: SearchJob, search: Callable[..., Any]) -> Any:
+def _search(run: Run, job: SearchJob) -> Any:
     """Try plans on those of the chosen texts that the recording left unread; report each step."""
     language_model = run.model(job.model)
     recording = open_recording(run.workspace, job.order.recording_id)
     windows = trials.unread_windows(language_model, run.documents(job.texts), recording)
-    return search(
+    return trials.search(
         run.workspace, language_model, windows, order=job.order,
         on_partial=lambda found: run.report(SearchSoFar(found=found)), **run.watched,
     )  # fmt: skip
+
+
+search_shares = task("shares", "Share of attention", inputs=lambda job: asdict(job))(_search)
+search_layers = task("layers", "Share of each layer", inputs=lambda job: asdict(job))(_search)

@@ -21,10 +21,9 @@ from fnprune_core.pruning.preview_files import open_preview, prepare_preview
 from fnprune_core.pruning.search.allocation import (
     AllocationOrder,
     blocks_of,
-    search_allocation,
     shifted,
 )
-from fnprune_core.pruning.search.trials import Trials
+from fnprune_core.pruning.search.trials import Trials, search
 
 WINDOWS = tiny.toy_windows(seed=5).select(range(3))  # the recording did not read them
 BASE = PlanSettings(score="flap", ratio=0.3, sink_units=0, allocation="uniform")
@@ -109,7 +108,7 @@ def test_the_best_plan_is_of_the_same_size_and_loses_what_is_said(
     workspace, llama, recording
 ) -> None:
     told = []
-    found = search_allocation(
+    found = search(
         workspace, llama, WINDOWS, order=order(recording, n_rounds=2), on_partial=told.append
     )
     assert [each.n_measured for each in told] == [7, 13]
@@ -147,9 +146,7 @@ def test_planted_costs_of_layers_are_found(workspace, llama, recording, monkeypa
             yield replace(result, window_nll=nll)
 
     monkeypatch.setattr(Trials, "losses", losses)
-    found = search_allocation(
-        workspace, llama, WINDOWS, order=order(recording, n_rounds=4, shift=0.1)
-    )
+    found = search(workspace, llama, WINDOWS, order=order(recording, n_rounds=4, shift=0.1))
     best = 1 / costs / (1 / costs).sum() * 0.9  # where another unit costs as much in each layer
     assert np.abs(found.best.shares - best).max() < 0.4 * np.abs(0.3 - best).max()
     assert (np.diff(found.best.shares) > 0).all()
@@ -166,7 +163,7 @@ def test_what_is_not_a_search_is_refused(recording) -> None:
 def test_a_stopped_search_leaves_the_model_whole(workspace, llama, recording) -> None:
     cancel = CancelToken()
     with pytest.raises(Cancelled):
-        search_allocation(
+        search(
             workspace, llama, WINDOWS, order=order(recording, n_rounds=2), cancel=cancel,
             on_partial=lambda found: cancel.cancel(),
         )  # fmt: skip

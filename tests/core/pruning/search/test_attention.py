@@ -9,8 +9,8 @@ from fnprune_core.evaluation.perplexity import perplexity_stream
 from fnprune_core.plans import files
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import Cancelled, CancelToken
-from fnprune_core.pruning.search.attention import ShareOrder, mixes_of_equal_size, search_shares
-from fnprune_core.pruning.search.trials import unread_windows
+from fnprune_core.pruning.search.attention import ShareOrder, mixes_of_equal_size
+from fnprune_core.pruning.search.trials import search, unread_windows
 from fnprune_core.pruning.slicing import prune
 from fnprune_core.texts.documents import Document
 
@@ -24,7 +24,7 @@ def order(recording) -> ShareOrder:
 
 
 def test_mixes_take_equally_many_parameters(workspace, llama, recording) -> None:
-    found = search_shares(workspace, llama, WINDOWS, order=order(recording))
+    found = search(workspace, llama, WINDOWS, order=order(recording))
     gone = np.array([mix.plan.share_of_parameters for mix in found.mixes])
     one_unit = (1 - gone.max()) / llama.layout.n_units
     assert np.ptp(gone) < 2 * one_unit * llama.layout.n_layers  # a layer's share is a whole number
@@ -38,7 +38,7 @@ def test_the_loss_of_a_mix_is_that_of_the_pruned_model_and_the_least_is_best(
     workspace, llama, recording
 ) -> None:
     told = []
-    found = search_shares(workspace, llama, WINDOWS, order=order(recording), on_partial=told.append)
+    found = search(workspace, llama, WINDOWS, order=order(recording), on_partial=told.append)
     assert [len(each.mixes) for each in told] == [1, 2, 3]
     for mix in found.mixes:
         plan = files.open_plan(workspace, mix.plan_id)
@@ -70,15 +70,13 @@ def test_a_stopped_search_leaves_the_model_whole(workspace, llama, recording) ->
         cancel.cancel()
 
     with pytest.raises(Cancelled):
-        search_shares(
-            workspace, llama, WINDOWS, order=order(recording), on_partial=stop, cancel=cancel
-        )
+        search(workspace, llama, WINDOWS, order=order(recording), on_partial=stop, cancel=cancel)
     assert tiny.is_idle(llama)
 
 
 def test_plans_are_tried_on_what_was_not_recorded(workspace, llama, recording) -> None:
     with pytest.raises(OverlapError):
-        search_shares(workspace, llama, recording.windows, order=order(recording))
+        search(workspace, llama, recording.windows, order=order(recording))
     name = recording.windows.document_names[0]
     known = Document("aq ar as " * 40, "prose", name)
     other = Document("at aq ar " * 40, "prose", "another")
