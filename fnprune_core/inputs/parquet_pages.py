@@ -10,18 +10,9 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 _UNPACKED, _PACKED = 2, 3  # fields of PageHeader
-_STOP, _TRUE, _FALSE, _BYTE, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = (
-    0,
-    1,
-    2,
-    3,
-    7,
-    8,
-    9,
-    10,
-    11,
-    12,
-)
+_STOP, _TRUE, _FALSE, _BINARY, _STRUCT = 0, 1, 2, 8, 12
+_SIZES = {3: 1, 7: 8}  # of a byte and of a double
+_WHOLE, _LISTS = (4, 5, 6), (9, 10)
 _MOST_DEPTH = 16
 _MOST_HEADER = 1 << 16
 _MOST_PAGES = 200_000
@@ -78,7 +69,7 @@ class _Reader:
             if kind == _STOP:
                 return numbers
             field = field + (head >> 4) if head >> 4 else self._zigzag()
-            if kind in (4, 5, 6):
+            if kind in _WHOLE:
                 numbers[field] = self._zigzag()
             else:
                 self._pass_over(kind, depth, is_field=True)
@@ -86,15 +77,13 @@ class _Reader:
     def _pass_over(self, kind: int, depth: int, *, is_field: bool = False) -> None:
         if kind in (_TRUE, _FALSE):
             self._skip(0 if is_field else 1)
-        elif kind == _BYTE:
-            self._skip(1)
-        elif kind in (4, 5, 6):
+        elif kind in _SIZES:
+            self._skip(_SIZES[kind])
+        elif kind in _WHOLE:
             self._varint()
-        elif kind == _DOUBLE:
-            self._skip(8)
         elif kind == _BINARY:
             self._skip(self._varint())
-        elif kind in (_LIST, _SET):
+        elif kind in _LISTS:
             self._pass_over_list(depth)
         elif kind == _STRUCT:
             self.numbers_of_struct(depth + 1)

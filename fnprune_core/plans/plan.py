@@ -349,8 +349,9 @@ class PruningPlan:
                 **fields,
             )
         except (TypeError, ValueError, OverflowError, CorruptArtifactError) as error:
+            cause = error.message.rstrip(".") if isinstance(error, FnpruneError) else error
             raise PlanError(
-                f"The plan is damaged: {_cause_text(error)}.",
+                f"The plan is damaged: {cause}.",
                 hint="Make it again with `fnprune plan`.",
             ) from error
         plan.check()
@@ -431,7 +432,3 @@ def _checked_int(value: Any) -> int:
 
 def _as_indices(layers: list[list[int]]) -> tuple[NDArray[np.int64], ...]:
     return tuple(np.array(sorted(set(indices)), dtype=np.int64) for indices in layers)
-
-
-def _cause_text(error: Exception) -> str:
-    return error.message.rstrip(".") if isinstance(error, FnpruneError) else str(error)

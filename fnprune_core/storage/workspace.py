@@ -45,44 +45,43 @@ def _is_id(text: str) -> bool:
     return 0 < len(text) <= _MOST_ID and all(c.isalnum() or c in "-_" for c in text)
 
 
-def _title(kind: str, id: str) -> str:
-    return f"{kind[:-1].capitalize()} {id}" if id else f"Folder {kind}"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One whole artifact of a workspace, or a model that was exported into it."""
+class _Item:
+    """An item by its kind and id, and what it takes of the disk."""
 
     kind: str
     id: str
-    path: Path
-    created: str
-    size_bytes: int
-    manifest: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Damaged:
-    """A folder that should be an artifact, and why it cannot be read.
-
-    The `id` is empty where the folder of a whole kind cannot be read.
-    """
-
-    kind: str
-    id: str
-    path: Path
-    reason: str
-    hint: str
     size_bytes: int
 
     @property
     def title(self) -> str:
         """The kind and the id, as a list shows them."""
-        return _title(self.kind, self.id)
+        return f"{self.kind[:-1].capitalize()} {self.id}" if self.id else f"Folder {self.kind}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verified:
+class Entry(_Item):
+    """One whole artifact of a workspace, or a model that was exported into it."""
+
+    path: Path
+    created: str
+    manifest: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Damaged(_Item):
+    """A folder that should be an artifact, and why it cannot be read.
+
+    The `id` is empty where the folder of a whole kind cannot be read.
+    """
+
+    path: Path
+    reason: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified(_Item):
     """What reading all bytes of an artifact found.
 
     Parameters
@@ -91,15 +90,7 @@ class Verified:
         What is wrong, in sentences; empty if nothing is.
     """
 
-    kind: str
-    id: str
     problems: tuple[str, ...]
-    size_bytes: int
-
-    @property
-    def title(self) -> str:
-        """The kind and the id, as a list shows them."""
-        return _title(self.kind, self.id)
 
     @property
     def standing(self) -> str:
