@@ -10,7 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from fnprune_core.atlas.annotation_files import MAX_FILE_BYTES, MAX_NAME, check_text, of_kind
 from fnprune_core.atlas.network_atlas import NetworkAtlas
@@ -19,6 +21,7 @@ from fnprune_core.decomposition.numbering import renumbering_here
 from fnprune_core.errors import CorruptArtifactError, SettingsError, TextError
 from fnprune_core.inputs.files import decoded
 from fnprune_core.inputs.json_values import parse_json
+from fnprune_core.inputs.records import record_of
 from fnprune_core.storage.folders import storage_errors
 from fnprune_core.storage.json_files import read_checked_json, write_checked_json
 from fnprune_core.storage.locks import locked
@@ -28,14 +31,15 @@ FOLDER = "lists"
 BOOKMARKS = "Bookmarks"
 MOST_LISTS, MOST_ITEMS = 64, 2000
 _KIND, _SCHEMA_VERSION = "fnprune lists", 1
-_KINDS = ("network", "unit")
+_Kind = Literal["network", "unit"]
+_Rows = dict[str, list[tuple[_Kind, Annotated[int, Field(ge=0)]]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Item:
     """A network by its number, or a unit by its flat index."""
 
-    kind: Literal["network", "unit"]
+    kind: _Kind
     number: int
 
 
@@ -245,11 +249,15 @@ def from_json(value: object, *, name: str = "The file") -> Lists:
     value = of_kind(
         value, kind=_KIND, version=_SCHEMA_VERSION, what="lists", of="networks and units", name=name
     )
-    rows = value.get("lists")
-    if not isinstance(rows, dict) or not all(isinstance(row, list) for row in rows.values()):
-        raise TextError(f"{name} has no `lists`.", hint="Was it edited? Export it again.")
     try:
-        items = _tidied({key: [_item_of(cell) for cell in row] for key, row in rows.items()})
+        rows = record_of(_Rows, value.get("lists"))
+    except ValueError as error:
+        raise TextError(
+            f"{name} has no `lists` that can be read: {error}.",
+            hint='Write each as {"name": [["network", 5], ["unit", 7]]}.',
+        ) from error
+    try:
+        items = _tidied({key: [Item(kind=k, number=n) for k, n in rows[key]] for key in rows})
         maps = maps_in(value)
     except (CorruptArtifactError, SettingsError) as error:
         raise TextError(f"{name}: {error.message}", hint=error.hint) from error
@@ -258,15 +266,4 @@ def from_json(value: object, *, name: str = "The file") -> Lists:
         items=items,
         fingerprint=fingerprint if isinstance(fingerprint, str) else "",
         maps_fingerprint=maps,
-    )
-
-
-def _item_of(cell: object) -> Item:
-    if isinstance(cell, list) and len(cell) == 2:
-        kind, number = cell
-        is_number = isinstance(number, int) and not isinstance(number, bool) and number >= 0
-        if kind in _KINDS and is_number:
-            return Item(kind=kind, number=number)
-    raise TextError(
-        f"{str(cell)[:60]!r} is not an item of a list.", hint='Write ["network", 5] or ["unit", 7].'
     )
