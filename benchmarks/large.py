@@ -36,6 +36,7 @@ from fnprune_core.recording.moments import SessionMoments, open_array
 from fnprune_core.recording.reading import PER_SESSION
 from fnprune_core.recording.reducing import reduce_sessions
 from fnprune_core.recording.summary import DUMMY, Summary
+from fnprune_core.storage.checksums import sums_below
 from fnprune_core.storage.folders import folder_size
 from fnprune_core.storage.manifests import package_versions
 from fnprune_core.texts.windows import Windows
@@ -135,7 +136,8 @@ def measure(shape: Shape) -> dict[str, Any]:
         stages.rows["moments"]["seconds"] -= sessions.made_s
         made.append(sessions)
         sizes = _reduced(shape, folder, sessions, stages)
-        manifest = {"inputs": {"most_networks": shape.n_networks}, **sizes}
+        files = {"files": sums_below(folder)}
+        manifest = {"inputs": {"most_networks": shape.n_networks}, **files, **sizes}
         summary = Summary(folder, manifest, sessions)
         sessions.summary = summary
         ica = GroupICA(n_components=shape.n_networks, n_runs=1)
