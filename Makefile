@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
 
 .DEFAULT_GOAL := help
-.PHONY: help app example test browser docs-test lint types format docs logo pictures build bench clean
+.PHONY: help app example test quick browser docs-test lint types format docs logo pictures build bench clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/:/' | column -t -s ':'
@@ -39,6 +39,9 @@ example: $(APP_STAMP) ## fetch the embedded model and build the example, once
 # browser wait more than they compute, and so run beside the others.
 test: $(STAMP) ## run all tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+quick: $(STAMP) ## run the tests that changes since main touch, without the browser
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not browser" $$($(BIN)/python tests/touched.py)
 
 browser: $(STAMP) ## run only the tests in headless Chromium
 	$(BIN)/python -m pytest -m browser tests/browser

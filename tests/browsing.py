@@ -56,6 +56,12 @@ _QUIET = """
     }
     look()
 """
+_NO_WEBGL2 = """
+    const given = HTMLCanvasElement.prototype.getContext
+    HTMLCanvasElement.prototype.getContext = function (kind, ...rest) {
+      return kind === 'webgl2' ? null : given.call(this, kind, ...rest)
+    }
+"""
 # What a click meets on a page that still grows: a chart slides under the pointer, an expander
 # unfolds, a run replaces the element. A person would press again.
 MOVING = (
@@ -119,7 +125,7 @@ def wait_for(condition: Callable[[], object], what: str, *, seconds: float = PAT
 class Browser:
     """A person at a screen: reads, presses, types, waits."""
 
-    def __init__(self, programs: tuple[Path, Path], url: str) -> None:
+    def __init__(self, programs: tuple[Path, Path], url: str = "") -> None:
         options = Options()
         options.binary_location = str(programs[0])
         for flag in FLAGS:
@@ -129,6 +135,17 @@ class Browser:
         self.driver.set_script_timeout(PATIENCE_S)
         self.url = url
         self.look(1280, "dark")
+
+    def go_offline(self) -> None:
+        """Take the network away, as for a file that is opened from a disk."""
+        self.driver.execute_cdp_cmd("Network.enable", {})
+        offline = {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0}
+        self.driver.execute_cdp_cmd("Network.emulateNetworkConditions", offline)
+
+    def lose_webgl2(self) -> None:
+        """Let pages opened from now on find no WebGL2."""
+        command = "Page.addScriptToEvaluateOnNewDocument"
+        self.driver.execute_cdp_cmd(command, {"source": _NO_WEBGL2})
 
     def look(self, width: int, mode: str, *, height: int = 900) -> None:
         """Set the width of the screen, and whether it is dark or light."""
@@ -331,7 +348,7 @@ class Browser:
 
 
 @contextmanager
-def opened(programs: tuple[Path, Path], url: str) -> Iterator[Browser]:
+def opened(programs: tuple[Path, Path], url: str = "") -> Iterator[Browser]:
     """Open a browser on the app, and close it at the end."""
     person = Browser(programs, url)
     try:

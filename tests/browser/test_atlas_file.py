@@ -1,12 +1,11 @@
 """The atlas as one file in a real browser, from a disk and without a network."""
 
 import re
+import shutil
 
 import pytest
-from browsing import FLAGS, wait_for
+from browsing import opened, wait_for
 from selenium.webdriver import Chrome
-from selenium.webdriver.chrome.options import Options
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select
 
@@ -15,39 +14,32 @@ from fnprune_core.atlas import cortex
 from fnprune_core.storage.workspace import Workspace
 
 pytestmark = pytest.mark.browser
-_WITHOUT_WEBGL2 = """
-    const given = HTMLCanvasElement.prototype.getContext
-    HTMLCanvasElement.prototype.getContext = function (kind, ...rest) {
-      return kind === 'webgl2' ? null : given.call(this, kind, ...rest)
-    }
-"""
 _SLIDE = """
     arguments[0].value = arguments[1]
     for (const kind of ['input', 'change']) arguments[0].dispatchEvent(new Event(kind))
 """
 
 
-@pytest.fixture
-def path(example, fresh, tmp_path):
+@pytest.fixture(scope="module")
+def path(made, tmp_path_factory):
     """The example's file, with its cortex laid out."""
-    workspace = Workspace(fresh)
-    cortex.lay_out(workspace, example.atlas)
-    return write_atlas_page(workspace, example.atlas, tmp_path / "atlas.html", z=2)
+    folder = tmp_path_factory.mktemp("file")
+    workspace = Workspace(shutil.copytree(made.root / "workspace", folder / "workspace"))
+    cortex.lay_out(workspace, made.atlas)
+    return write_atlas_page(workspace, made.atlas, folder / "atlas.html", z=2)
 
 
 @pytest.fixture
-def driver(need_chromium):
-    options = Options()
-    options.binary_location = str(need_chromium[0])
-    for flag in FLAGS:
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    browser = Chrome(options=options, service=Service(str(need_chromium[1])))
-    browser.execute_cdp_cmd("Network.enable", {})
-    offline = {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0}
-    browser.execute_cdp_cmd("Network.emulateNetworkConditions", offline)
-    yield browser
-    browser.quit()
+def person(need_chromium):
+    """A browser without a network."""
+    with opened(need_chromium) as person:
+        person.go_offline()
+        yield person
+
+
+@pytest.fixture
+def driver(person):
+    return person.driver
 
 
 def one(driver: Chrome, selector: str):
@@ -64,7 +56,7 @@ def come_to_the_body(driver: Chrome, state: str) -> None:
     wait_for(has_come, f"the viewer to be {state}")
 
 
-def test_it_opens_from_a_disk_turns_and_asks_nothing(driver, path) -> None:
+def test_it_opens_from_a_disk_turns_and_asks_nothing(person, driver, path) -> None:
     driver.get(path.as_uri())
     come_to_the_body(driver, "drawn")
     viewer, canvas = one(driver, "#body-viewer .viewer"), one(driver, "#body-viewer canvas")
@@ -92,19 +84,11 @@ def test_it_opens_from_a_disk_turns_and_asks_nothing(driver, path) -> None:
     driver.execute_script("arguments[0].click()", link)
     wait_for(lambda: "Network 0 in" in canvas.get_attribute("aria-label"), "the article's network")
     for width in (1280, 390):
-        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
-        driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-        overflow = "return document.documentElement.scrollWidth - window.innerWidth"
-        assert driver.execute_script(overflow) <= 0, width
-    assert [e for e in driver.get_log("browser") if e["level"] == "SEVERE"] == []
-    messages = str([e["message"] for e in driver.get_log("performance")])
-    assert set(re.findall(r'"url":"(\w+):', messages)) <= {
-        "file",
-        "data",
-        "about",
-        "chrome",
-        "blob",
-    }
+        person.look(width, "dark")
+        assert person.overflow() <= 0, width
+    assert person.errors() == []
+    schemes = {address.partition(":")[0] for address in person.requests()}
+    assert schemes <= {"file", "data", "about", "chrome", "blob"}
 
 
 def test_under_the_pointer_the_connectome_says_its_pair(driver, path) -> None:
@@ -118,9 +102,8 @@ def test_under_the_pointer_the_connectome_says_its_pair(driver, path) -> None:
     assert re.search(r"\d+ · .+ with \d+ · .+: r −?0\.\d\d$", one(driver, "#matrix-said").text)
 
 
-def test_without_webgl2_the_still_picture_stands_in(driver, path) -> None:
-    command = "Page.addScriptToEvaluateOnNewDocument"
-    driver.execute_cdp_cmd(command, {"source": _WITHOUT_WEBGL2})
+def test_without_webgl2_the_still_picture_stands_in(person, driver, path) -> None:
+    person.lose_webgl2()
     driver.get(path.as_uri())
     come_to_the_body(driver, "still")
     picture = one(driver, "#body-viewer img")

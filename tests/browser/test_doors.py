@@ -1,14 +1,14 @@
 """Strangers and planted texts in a real browser."""
 
 import re
-import shutil
 import sys
 from collections.abc import Iterator
+from itertools import cycle
 from urllib.parse import urlencode, urlsplit
 
 import planted_texts
 import pytest
-from browsing import ROOT, Browser, opened, serving
+from browsing import ROOT, Browser, opened, serving, wait_for
 from planted_texts import SERVER
 from selenium.webdriver.common.by import By
 
@@ -16,6 +16,8 @@ from app import pages
 
 pytestmark = pytest.mark.browser
 TOKEN = "a-token-of-enough-letters"
+#: Widths and modes that pages are seen in, in turn.
+LOOKS = ((1280, "dark"), (390, "light"), (1280, "light"))
 #: What would load from, or lead to, the planted server, shadows of components included.
 _PLANTED = """
     const found = []
@@ -33,20 +35,20 @@ _PLANTED = """
 """
 
 
-@pytest.fixture
-def address(fresh, tmp_path) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def address(tmp_path_factory) -> Iterator[str]:
     """A server that listens everywhere, over the planted workspace; and the view of it all."""
-    planted = planted_texts.plant(tmp_path / "planted")
-    shutil.copytree(planted.root / "workspace", fresh)
+    folder = tmp_path_factory.mktemp("planted")
+    planted = planted_texts.plant(folder)
     command = [sys.executable, "-m", "streamlit", "run", "app/main.py"]
     command += ["--server.address=0.0.0.0"]
     variables = {
-        "FNPRUNE_TOKEN": TOKEN, "FNPRUNE_WORKSPACE": str(fresh), "OMP_NUM_THREADS": "1",
-        "FNPRUNE_ALLOW_ROOT": str(planted.root),
+        "FNPRUNE_TOKEN": TOKEN, "OMP_NUM_THREADS": "1",
+        "FNPRUNE_WORKSPACE": str(folder / "workspace"), "FNPRUNE_ALLOW_ROOT": str(folder),
     }  # fmt: skip
     with serving(
         lambda port: [*command, f"--server.port={port}"],
-        cwd=ROOT, log=tmp_path / "log", **variables,
+        cwd=ROOT, log=folder / "log", **variables,
     ) as url:  # fmt: skip
         yield f"{url}?{urlencode(planted.view)}"
 
@@ -56,7 +58,10 @@ def parts_of(person: Browser) -> list[str]:
 
 
 def test_no_planted_text_makes_a_foreign_request(need_chromium, address) -> None:
-    """Through the token's page and over every page: all requests go to the server itself."""
+    """Through the token's page and over every page: all requests go to the server itself.
+
+    Names that long also show whether a page fits the screen, and whether all words stand out.
+    """
     base, _, view = address.partition("?")
     own = urlsplit(base).netloc
     with opened(need_chromium, base) as person:
@@ -76,10 +81,14 @@ def test_no_planted_text_makes_a_foreign_request(need_chromium, address) -> None
         visit, own_pass = (f"fnprune_{name}_{urlsplit(base).port}" for name in ("visit", "pass"))
         assert re.fullmatch(r"[0-9a-f]{32}\.[0-9a-f]{32}", names[visit]["value"])
         assert all(names[name]["httpOnly"] for name in (visit, own_pass))
-        for each in pages.VIEWS:
+        for each, look in zip(pages.VIEWS, cycle(LOOKS), strict=False):
+            person.look(*look)
             person.open(f"/{each.url}?{view}")
             assert parts_of(person) == [], each.url
             assert person.driver.execute_script("return window.planted") is None
+            assert person.overflow() <= 0, (each.url, look)
+            # What a run of the page is about to replace is drawn faint until then.
+            wait_for(lambda: not person.faint_text(), f"readable words: {each.url}, {look}")
         asked = person.requests()
         assert any("/_stcore/stream" in url for url in asked)
         foreign = [

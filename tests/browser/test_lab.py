@@ -103,8 +103,8 @@ def export(browser: Browser, folder: Path) -> None:
     assert (folder / "model.safetensors").is_file()
 
 
-def test_choose_apply_undo_reload_and_export(browser, example, long_text, tmp_path) -> None:
-    browser.open("/prune?" + "&".join(f"{k}={v}" for k, v in example.view().items()))
+def test_choose_apply_undo_reload_and_export(browser, placed, long_text, tmp_path) -> None:
+    browser.open("/prune?" + "&".join(f"{k}={v}" for k, v in placed.view().items()))
     choose(browser)
     apply(browser, long_text)
     link = browser.parameters()

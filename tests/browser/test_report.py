@@ -2,10 +2,7 @@ import base64
 import re
 
 import pytest
-from browsing import FLAGS
-from selenium.webdriver import Chrome
-from selenium.webdriver.chrome.options import Options
-from selenium.webdriver.chrome.service import Service
+from browsing import opened
 
 from app.report.html_page import write_report
 from fnprune_core.report import sections
@@ -18,35 +15,21 @@ def test_the_file_opens_without_a_network_and_prints(example, fresh, tmp_path, n
         Workspace(fresh), example.atlas, tmp_path / "report.html",
         settings=sections.ReportSettings(z=1.5, n_detailed=2),
     )  # fmt: skip
-    options = Options()
-    options.binary_location = str(need_chromium[0])
-    for flag in FLAGS:
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = Chrome(options=options, service=Service(str(need_chromium[1])))
-    try:
-        driver.execute_cdp_cmd("Network.enable", {})
-        offline = {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0}
-        driver.execute_cdp_cmd("Network.emulateNetworkConditions", offline)
-        driver.get(path.as_uri())
-        assert [e for e in driver.get_log("browser") if e["level"] == "SEVERE"] == []
-        asked = re.findall(
-            r'"url":"(\w+):', str([e["message"] for e in driver.get_log("performance")])
-        )
-        assert set(asked) <= {"file", "data", "about", "chrome"}
-        widths = driver.execute_script(
+    with opened(need_chromium) as person:
+        person.go_offline()
+        person.driver.get(path.as_uri())
+        assert person.errors() == []
+        schemes = {address.partition(":")[0] for address in person.requests()}
+        assert schemes <= {"file", "data", "about", "chrome"}
+        widths = person.driver.execute_script(
             "return [...document.images].map((i) => i.complete && i.naturalWidth)"
         )
         assert widths
         assert all(widths)
-        overflow = "return document.documentElement.scrollWidth - window.innerWidth"
         for width in (1280, 390):
-            size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
-            driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-            assert driver.execute_script(overflow) <= 0, width
-        printed = driver.execute_cdp_cmd("Page.printToPDF", {"preferCSSPageSize": True})
-        pdf = base64.b64decode(printed["data"])
-    finally:
-        driver.quit()
+            person.look(width, "light")
+            assert person.overflow() <= 0, width
+        printed = person.driver.execute_cdp_cmd("Page.printToPDF", {"preferCSSPageSize": True})
+    pdf = base64.b64decode(printed["data"])
     assert pdf.startswith(b"%PDF")
     assert len(re.findall(rb"/Type\s*/Page\b", pdf)) >= 4

@@ -11,17 +11,7 @@ from PIL import Image
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 
-from app.shell import resources
-from fnprune_core.atlas import cortex
-
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture
-def placed(example):
-    """The example with its cortex laid out."""
-    cortex.lay_out(resources.workspace(), example.atlas)
-    return example
 
 
 def open_scene(browser: Browser, page: str, key: str, materials, **parameters: str) -> Any:

@@ -14,27 +14,12 @@ from selenium.webdriver.common.keys import Keys
 
 from app.shell import resources
 from app.shell.images import files as images
-from fnprune_core.atlas import cortex
 
 pytestmark = pytest.mark.browser
-#: What the browser would say that has no WebGL2.
-_WITHOUT_WEBGL2 = """
-    const given = HTMLCanvasElement.prototype.getContext
-    HTMLCanvasElement.prototype.getContext = function (kind, ...rest) {
-      return kind === 'webgl2' ? null : given.call(this, kind, ...rest)
-    }
-"""
 _SLIDE = """
     arguments[0].value = arguments[1]
     arguments[0].dispatchEvent(new Event('input'))
 """
-
-
-@pytest.fixture
-def placed(example):
-    """The example with its cortex laid out."""
-    cortex.lay_out(resources.workspace(), example.atlas)
-    return example
 
 
 def inside(browser: Browser, selector: str) -> Any:
@@ -230,8 +215,7 @@ def test_light_and_narrow_it_fits_the_page(browser, placed) -> None:
 
 
 def test_without_webgl2_a_still_picture_stands_in(browser, placed) -> None:
-    command = "Page.addScriptToEvaluateOnNewDocument"
-    browser.driver.execute_cdp_cmd(command, {"source": _WITHOUT_WEBGL2})
+    browser.lose_webgl2()
     open_map(browser, placed)
     wait_for(lambda: said(browser, "state") == "still", "the still picture")
     picture = inside(browser, "img")

@@ -1,11 +1,12 @@
 """The whole path in a real browser, on the embedded model: record, decompose, look, prune, export.
 
-Screenshots of the pages stay in ``screenshots/``; with a folder in the environment variable
+Screenshots of two pages stay in ``screenshots/``; with a folder in the environment variable
 ``FNPRUNE_SCREENSHOTS`` they go there, of every page in both modes and widths.
 """
 
 import os
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,6 @@ from selenium.webdriver.common.keys import Keys
 from app import pages
 
 pytestmark = pytest.mark.browser
-ATLAS_PAGES = tuple(view.url for page in pages.ATLAS for view in page.views)[1:]
 
 
 @pytest.fixture
@@ -115,18 +115,15 @@ def prune(browser: Browser, folder: Path) -> None:
     assert (folder / "model.safetensors").is_file()
 
 
-def looks() -> dict[tuple[str, int], tuple[str, ...]]:
-    """Return the pages to photograph, by mode and width: all in one look, the main ones in two.
+def looks() -> list[tuple[str, int, str]]:
+    """Return the pages to photograph, each with a mode and a width.
 
-    Where the photographs are asked for, each page in all four.
+    Two show what a real model's many units do to a page; `test_doors` sees them all on a tiny one.
     """
-    main_pages = ("", "record", "decompose", "atlas", "prune")
-    wide = (*main_pages, *ATLAS_PAGES[::2], "export", "plans")
-    narrow = (*main_pages, *ATLAS_PAGES[1::2], "export", "plans", "generations")
     if "FNPRUNE_SCREENSHOTS" not in os.environ:
-        return {("dark", 1280): wide, ("light", 390): narrow}
-    both = tuple(dict.fromkeys(wide + narrow))
-    return {(mode, width): both for mode in ("dark", "light") for width in (1280, 390)}
+        return [("dark", 1280, "atlas"), ("light", 390, "prune")]
+    urls = [view.url for view in pages.VIEWS]
+    return [(*look, url) for look in product(("dark", "light"), (1280, 390)) for url in urls]
 
 
 def test_from_start_to_export(browser, tmp_path) -> None:
@@ -145,13 +142,11 @@ def test_from_start_to_export(browser, tmp_path) -> None:
     browser.read("What goes")
     assert "11 of 12 networks protected" in browser.text()
 
-    for (mode, width), names in looks().items():
-        for page in names:
-            browser.look(width, mode)
-            browser.open(f"/{page}?{view}")
-            shot = browser.photograph(page or "start", width, mode)
-            assert shot.stat().st_size > 20_000
-            assert browser.overflow() <= 0, (page, width)
-            # What a run of the page is about to replace is drawn faint until then.
-            wait_for(lambda: not browser.faint_text(), f"readable words on {page} in {mode}")
+    for mode, width, page in looks():
+        browser.look(width, mode)
+        browser.open(f"/{page}?{view}")
+        shot = browser.photograph(page or "start", width, mode)
+        assert shot.stat().st_size > 20_000
+        assert browser.overflow() <= 0, (page, width)
+        wait_for(lambda: not browser.faint_text(), f"readable words on {page} in {mode}")
     assert browser.errors() == []
