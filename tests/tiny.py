@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from tokenizers import Tokenizer, decoders, pre_tokenizers
 from tokenizers.models import BPE, WordLevel
@@ -74,6 +75,11 @@ TINY_CONFIGS: dict[str, Callable[[], PretrainedConfig]] = {
     "GPT-NeoX": lambda: GPTNeoXConfig(**_SHARED, **_SIZES, intermediate_size=38),
     "OPT": lambda: OPTConfig(**_SHARED, **_SIZES, init_std=0.25, ffn_dim=39),
 }
+
+
+#: One family of each kind: gated, with norms behind, with a fused gate, with transposed weights and
+#: biases, and rectified. For what a family's row does not decide; rows are tested by `family`.
+each_kind = pytest.mark.parametrize("family", ["Llama", "Gemma 2", "Phi-3", "GPT-2", "OPT"])
 
 
 def tiny_model(

@@ -98,7 +98,6 @@ def plays_in_the_browser_alone(browser: Browser) -> None:
     before = int(told(browser, "frames") or 0)
     wait_for(lambda: int(told(browser, "frames")) > before + 10, "frames", seconds=60)
     assert float(told(browser, "fps")) >= LEAST_FRAMES
-    assert told(browser, "state") == "playing"
     assert browser.requests() == []
     if told(browser, "state") == "playing":  # a slow machine may have come to the end meanwhile
         click(browser, ".play")

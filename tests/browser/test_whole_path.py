@@ -43,7 +43,7 @@ def record(browser: Browser) -> None:
 def decompose(browser: Browser) -> None:
     browser.press("Find its networks")
     browser.type("ica-k", "12")
-    browser.type("ica-runs", "2")
+    browser.type("ica-runs", "1")
     browser.press("Decompose")
     browser.read("12 networks")
     browser.read("Variance explained")

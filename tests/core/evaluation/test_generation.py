@@ -55,6 +55,7 @@ def pruned(language_model: LanguageModel, made, refits) -> LanguageModel:
     return wrap_model(prune(language_model, made, refits=refits), language_model.tokenizer)
 
 
+@tiny.each_kind
 def test_greedy_is_what_transformers_generates(language_model) -> None:
     expected = language_model.model.generate(
         torch.tensor([PROMPT]), max_new_tokens=24, do_sample=False
@@ -62,6 +63,7 @@ def test_greedy_is_what_transformers_generates(language_model) -> None:
     assert whole(language_model).token_ids.tolist() == expected[0, len(PROMPT) :].tolist()
 
 
+@tiny.each_kind
 def test_silenced_writes_what_the_pruned_copy_writes(language_model) -> None:
     made, refits, condition = cut_of(language_model)
     ours = whole(language_model, condition=condition)
@@ -71,6 +73,7 @@ def test_silenced_writes_what_the_pruned_copy_writes(language_model) -> None:
     assert ours.token_ids.tolist() != whole(language_model).token_ids.tolist()
 
 
+@tiny.each_kind
 def test_what_is_kept_of_earlier_tokens_changes_nothing(language_model) -> None:
     """Each step again by one pass over all tokens: the same distribution, silenced too."""
     _, _, condition = cut_of(language_model)

@@ -26,6 +26,7 @@ def plain_loop(model, windows):
     return total, n_tokens
 
 
+@tiny.each_kind
 def test_perplexity_is_that_of_a_plain_loop(language_model):
     windows = tiny.toy_windows(UNEQUAL)
     total, n_tokens = plain_loop(language_model.model, windows)

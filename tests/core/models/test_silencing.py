@@ -29,6 +29,7 @@ def test_silenced_units_add_nothing(language_model):
     assert (dense - expected).abs().max() > 0.1
 
 
+@tiny.each_kind
 def test_logits_are_bit_equal_before_and_after(language_model):
     removed = tiny.ragged_removal(language_model.layout)
     bias = Refit(bias=torch.ones(32))
@@ -51,6 +52,7 @@ def test_logits_are_bit_equal_before_and_after(language_model):
     assert torch.equal(tiny.logits_of(language_model.model, IDS), before)
 
 
+@tiny.each_kind
 def test_silencing_nothing_is_the_identity_bit_for_bit(language_model):
     nothing = [np.empty(0, dtype=np.int64)] * language_model.layout.n_layers
     before = tiny.logits_of(language_model.model, IDS)
@@ -70,6 +72,7 @@ def test_a_factor_scales_the_units(llama):
     np.testing.assert_array_equal(after[..., rest], before[..., rest])
 
 
+@tiny.each_kind
 def test_gain_one_is_the_model_and_gain_nought_the_lesion(language_model):
     removed = tiny.ragged_removal(language_model.layout)
     factors = np.ones(language_model.layout.n_units)

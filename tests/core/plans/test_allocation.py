@@ -60,18 +60,16 @@ def possible(layout, allocation, protected) -> int:
 
 @pytest.mark.parametrize("allocation", ALLOCATIONS)
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda x: f"{x.n_layers}-layers")
-@pytest.mark.parametrize("ratio", [0.0, 0.01, 0.2, 0.333, 0.4, 0.7])
-def test_the_ratio_is_met_to_one_unit_and_protected_units_stay(layout, allocation, ratio) -> None:
+def test_the_ratio_is_met_to_one_unit_and_protected_units_stay(layout, allocation) -> None:
     protected = sinks_of(layout)
-    choice = choose(
-        random_scores(layout), layout, ratio=ratio, allocation=allocation, protected=protected
-    )
-    keep = layout.keep_of(choice.removed)
-    assert (~keep).sum() == round(ratio * layout.n_units)
-    assert keep[protected].all()
-    assert all(part.any() for part in layout.split(keep))
-    if ratio == 0:
-        assert keep.all()
+    for ratio in (0.0, 0.01, 0.333, 0.7):
+        choice = choose(
+            random_scores(layout), layout, ratio=ratio, allocation=allocation, protected=protected
+        )
+        keep = layout.keep_of(choice.removed)
+        assert (~keep).sum() == round(ratio * layout.n_units)
+        assert keep[protected].all()
+        assert all(part.any() for part in layout.split(keep))
 
 
 @pytest.mark.parametrize("allocation", ALLOCATIONS)

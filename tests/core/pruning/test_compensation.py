@@ -36,6 +36,7 @@ def output_change(weight, x, removed, refit):
     return x[:, kept] @ columns.T + bias - x @ weight.T
 
 
+@tiny.each_kind
 def test_bias_restores_the_mean_output(language_model, record_windows):
     recording = record_windows(language_model)
     removed = tiny.ragged_removal(language_model.layout)
@@ -49,6 +50,7 @@ def test_bias_restores_the_mean_output(language_model, record_windows):
         np.testing.assert_allclose(change[~recording.is_dummy].mean(axis=0), 0, atol=1e-5)
 
 
+@tiny.each_kind
 def test_the_better_the_compensation_the_smaller_the_error(
     language_model, record_windows, monkeypatch
 ):

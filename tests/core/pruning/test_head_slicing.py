@@ -86,6 +86,7 @@ def test_silenced_pruned_masked_and_per_layer_models_agree(language_model, with_
     assert tiny.is_idle(language_model)
 
 
+@tiny.each_kind
 def test_removing_no_group_is_the_identity_bit_for_bit(language_model):
     plan = with_groups(language_model, [[], [], []])
     before = tiny.logits_of(language_model.model, IDS)

@@ -6,6 +6,7 @@ from fnprune_core.models.architectures import output_projections, weight_of
 from fnprune_core.pruning.pruned_bias import pruned_bias
 
 
+@tiny.each_kind
 def test_the_bias_is_what_the_removed_units_put_out_where_all_are_silenced(language_model) -> None:
     """By plain hooks: sessions of unequal length count once each, and no bias is added yet."""
     windows = tiny.toy_windows((12, 30, 9))

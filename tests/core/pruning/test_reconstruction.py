@@ -47,6 +47,7 @@ def test_the_loss_and_its_slope_are_the_weighted_divergence():
     torch.testing.assert_close(torch.autograd.grad(actual, logits)[0], slope)
 
 
+@tiny.each_kind
 def test_training_brings_the_pruned_model_nearer_to_the_dense_one(language_model):
     windows, plan = learnable_windows(), tiny.toy_plan(language_model)
     before = [Refit()] * language_model.layout.n_layers
@@ -61,6 +62,7 @@ def test_training_brings_the_pruned_model_nearer_to_the_dense_one(language_model
     assert tiny.is_idle(language_model)
 
 
+@tiny.each_kind
 def test_silenced_cut_and_masked_agree_with_trained_weights(language_model, tmp_path):
     plan, architecture = tiny.toy_plan(language_model), language_model.architecture
     generator = torch.Generator().manual_seed(0)

@@ -11,6 +11,7 @@ from fnprune_core.recording.record import signals_of
 IDS = torch.from_numpy(np.random.default_rng(0).integers(3, 60, (3, 24)))
 
 
+@tiny.each_kind
 @pytest.mark.parametrize("n_dummy_tokens", [0, 2, 24])
 def test_what_is_kept_equals_separate_passes(language_model, n_dummy_tokens) -> None:
     read = Reader(language_model, n_dummy_tokens=n_dummy_tokens).read(IDS)

@@ -64,6 +64,7 @@ def assert_resumes_to(uninterrupted, workspace, language_model):
     assert workspace.unfinished() == []
 
 
+@tiny.each_kind
 def test_each_session_is_what_the_model_does_with_that_window_alone(language_model, record_windows):
     windows = tiny.toy_windows(RAGGED)
     recording = record_windows(language_model, windows, batch_size=3)
@@ -114,6 +115,7 @@ def test_a_character_of_several_tokens_is_shown_whole_at_the_last() -> None:
     assert table["text"].tolist() == ["n", "", "é", " ", "", "", "漢", "\ufffd", "\ufffd"]
 
 
+@tiny.each_kind
 def test_the_batch_size_changes_nothing(tmp_path, language_model):
     windows = tiny.toy_windows(RAGGED)
     recordings = []

@@ -11,6 +11,7 @@ from fnprune_core.recording.recording import Recording, RecordingSettings
 RAGGED = (32, 32, 20, 32, 9)
 
 
+@tiny.each_kind
 def test_moments_are_those_of_all_tokens(record_windows, language_model):
     recording = record_windows(language_model, tiny.toy_windows(RAGGED))
     signals = np.concatenate([recording.session(i) for i in range(recording.n_sessions)])

@@ -46,6 +46,7 @@ def plain_loop(language_model, windows):
     return total / windows.n_windows
 
 
+@tiny.each_kind
 def test_it_is_what_a_plain_loop_of_autograd_gives(language_model):
     windows = tiny.toy_windows(RAGGED)
     expected = plain_loop(language_model, windows)

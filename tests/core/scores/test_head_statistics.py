@@ -5,6 +5,7 @@ from attention_inputs import inputs_of
 from fnprune_core.scores.head_statistics import attention_statistics
 
 
+@tiny.each_kind
 def test_statistics_are_weighted_moments_of_what_the_heads_give(language_model, record_windows):
     """Windows of unequal length, in batches; every family reads them alike."""
     windows = tiny.toy_windows((20, 20, 20, 20, 20, 13, 32))
