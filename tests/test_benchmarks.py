@@ -6,6 +6,7 @@ from pathlib import Path
 
 import calibration
 import large_model
+import mutants
 import numpy as np
 import pytest
 import rates
@@ -486,3 +487,14 @@ def test_a_model_of_random_weights_goes_the_whole_path() -> None:
 def test_ways_to_add_a_gram_matrix_are_timed() -> None:
     found = rates.gram_ways(8, 40, n_rounds=1)
     assert all(0 < seconds < 60 for seconds in found.values())
+
+
+# Mutants ------------------------------------------------------------------------------------------
+
+
+def test_the_line_of_each_mutant_is_there_once_and_its_tests_exist() -> None:
+    """Two rows had outlived their lines, and stopped the benchmark."""
+    for row in mutants.mutants():
+        source = (mutants.ROOT / row["file"]).read_text(encoding="utf-8")
+        assert mutants.broken(source, row) != source, row["name"]
+        assert all((mutants.ROOT / path).is_file() for path in row["tests"]), row["name"]

@@ -145,7 +145,7 @@ def test_from_start_to_export(browser, tmp_path) -> None:
     for mode, width, page in looks():
         browser.look(width, mode)
         browser.open(f"/{page}?{view}")
-        shot = browser.photograph(page or "start", width, mode)
+        shot = browser.photograph(page, width, mode)
         assert shot.stat().st_size > 20_000
         assert browser.overflow() <= 0, (page, width)
         wait_for(lambda: not browser.faint_text(), f"readable words on {page} in {mode}")
