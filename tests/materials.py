@@ -3,7 +3,7 @@
 import json
 import shutil
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,6 +19,8 @@ from fnprune_core.errors import NotConvergedWarning
 from fnprune_core.models.loading import load_model
 from fnprune_core.recording import record
 from fnprune_core.recording.recording import RecordingSettings
+from fnprune_core.reliability.results import Reproducibility
+from fnprune_core.storage.array_results import ArrayResult
 from fnprune_core.storage.manifests import artifact_id, manifest_of
 from fnprune_core.storage.workspace import Workspace
 
@@ -132,11 +134,25 @@ def members_known(example) -> np.ndarray:
             n_alive=1000,
             n_planned=3,
         )
-        inputs = {**members_inputs(example.atlas), "part": part}
-        folder = workspace.folder("assessments", artifact_id("assessments", inputs))
-        folder.mkdir(parents=True)
-        found.save(folder, manifest_of("assessments", inputs, {}))
+        store_assessment(workspace, example.atlas, part, found)
     return known
+
+
+def store_assessment(workspace: Workspace, atlas: str, part: str, result: ArrayResult) -> None:
+    """Store a part of trust, of three divisions, as if it had been measured."""
+    inputs = {**members_inputs(atlas), "part": part}
+    folder = workspace.folder("assessments", artifact_id("assessments", inputs))
+    folder.mkdir(parents=True)
+    result.save(folder, manifest_of("assessments", inputs, {}))
+
+
+def store_halves(workspace: Workspace, atlas: str, r: Sequence[float]) -> None:
+    """Store the split-half r of each network, as if it had been measured."""
+    found = Reproducibility(
+        r=np.tile(np.asarray(r, dtype=np.float64), (3, 1)),
+        n_documents=6, n_planned=3, n_converged=6, n_runs=6,
+    )  # fmt: skip
+    store_assessment(workspace, atlas, "halves", found)
 
 
 @pytest.fixture

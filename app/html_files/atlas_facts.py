@@ -16,7 +16,7 @@ from app.figures.markup import signed, visible
 from fnprune_core.atlas import decoding
 from fnprune_core.atlas.annotation_files import Annotations
 from fnprune_core.atlas.annotations import read_annotations
-from fnprune_core.atlas.membership import HIGH
+from fnprune_core.atlas.membership import HIGH, MARK, MARK_SAYS
 from fnprune_core.atlas.naming import suggestions
 from fnprune_core.atlas.network_atlas import DEFAULT_THRESHOLD, NetworkAtlas, Passage
 from fnprune_core.errors import FnpruneError
@@ -167,9 +167,12 @@ class AtlasFacts:
 
     @cached_property
     def names(self) -> list[str]:
-        """Name of each network: by hand, else the suggested one."""
+        """Name of each network: by hand, else the suggested one; with a mark if it recurs not."""
         suggested = suggestions.names_of(self._workspace, self.atlas)
-        return [visible(self._given(k, "name") or each.text) for k, each in enumerate(suggested)]
+        return [
+            visible(self._given(k, "name") or each.text) + ("" if self.recurs[k] else f" {MARK}")
+            for k, each in enumerate(suggested)
+        ]
 
     def _given(self, network: int, field: str) -> Any:
         return getattr(self._notes.of(network), field) if self._notes is not None else None
@@ -206,6 +209,8 @@ class AtlasFacts:
         r[network] = 0.0
         correlated = [k for k in np.argsort(-np.abs(r), kind="stable").tolist() if k != network]
         tags = [f"follows {t.name}: {t.value:.2g} ({t.measure})" for t in self._tags[network]]
+        if not self.recurs[network]:
+            tags.insert(0, f"does not recur ({MARK_SAYS.removesuffix('.')})")
         share = self.atlas.domain_share()[network]
         return NetworkFacts(
             number=network,

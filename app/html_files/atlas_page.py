@@ -107,7 +107,7 @@ def _network(facts: NetworkFacts, maps: Maps) -> dict[str, Any]:
         "thumbnail": maps.small(network),
         "map": maps.whole(network),
         "map_note": (
-            f"{facts.units:,} units beyond the threshold; "
+            f"{facts.units:,} units ({maps.rule}); "
             + (
                 "cut through its strongest place, in layer "
                 f"{maps.peak(network)[2]}: from the side, the front and above."

@@ -70,6 +70,8 @@ class Maps:
     ) -> None:
         self._atlas, self._cortex, self._z, self.film = atlas, cortex, z, film
         self.threshold = DEFAULT_THRESHOLD if z is None else z
+        #: Which units are a network's own, in words.
+        self.rule = atlas.rule(z)
         self._drawn: tuple[int, stills.MapOverlay] | None = None
         self.limit = raster.colour_limit(atlas.maps, self.threshold)
         places = None if cortex is None else cortex.places

@@ -77,7 +77,7 @@ def network_scene(facts: AtlasFacts, maps: Maps, network: int, *, n_units: int) 
     Parameters
     ----------
     n_units : int
-        Beyond the threshold.
+        The network's own.
     """
     atlas, grid = facts.atlas, maps.body.grid
     values = np.asarray(atlas.maps[network], dtype=np.float32)
@@ -90,7 +90,7 @@ def network_scene(facts: AtlasFacts, maps: Maps, network: int, *, n_units: int) 
         anatomy="",
         alternative=(
             f"Network {network} in the body of {atlas.layout.n_layers} layers: {n_units:,} units "
-            f"beyond |z| {maps.threshold:g}, strongest in layer {maps.peak(network)[2]}."
+            f"({maps.rule}), the strongest in layer {maps.peak(network)[2]}."
         ),
         file=f"network-{network}",
         overlays=[StatMap(url=_inside(image), limit=maps.limit)],

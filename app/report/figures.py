@@ -137,7 +137,7 @@ def domains(easel: Easel, _: int) -> Figure:
     share = 100 * m.atlas.domain_share()[order]
     with paper(easel.palette):
         chart = charts.shares(
-            pd.DataFrame(share, index=order, columns=m.atlas.domain_names),
+            pd.DataFrame(share, index=[m.number(k) for k in order], columns=m.atlas.domain_names),
             palette=easel.palette,
             x_title="share of energy per token",
             alternative="Share of each network's energy per token by domain",

@@ -18,6 +18,7 @@ from app.figures.theme import PALETTES
 from app.html_files.base import check_file, colours, environment, fonts, write_page
 from app.report.figures import FIGURES, Easel, Figure, draw, in_body
 from fnprune_core import __version__
+from fnprune_core.atlas.membership import MARK, MARK_SAYS
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
 from fnprune_core.report import material, parts, references
 from fnprune_core.report.headline import headline
@@ -163,13 +164,13 @@ class _Numbered:
             self.n_figures += 1
             yield {
                 "kind": "figure", "number": self.n_figures, "html": drawn.html,
-                "caption": drawn.caption, "is_long": drawn.is_long,
+                "caption": _explained(drawn.caption, str(drawn.html)), "is_long": drawn.is_long,
             }  # fmt: skip
 
     def _article(self, network: int) -> dict[str, Any]:
         easel = self.easel
         shown = easel.facts.network(network).shown()
-        note = f"Map of network {network}: {shown['units']:,} units beyond the threshold"
+        note = f"Map of network {network}: {shown['units']:,} units ({easel.maps.rule})"
         return {
             **shown,
             "passages": shown["passages"][:_PASSAGES],
@@ -177,6 +178,11 @@ class _Numbered:
             "colour": easel.palette.networks[network],
             "map": in_body(easel.maps.whole(network), note),
         }
+
+
+def _explained(text: str, shown: str) -> str:
+    """Return a caption, which says what the mark is where what it stands below has one."""
+    return f"{text} {MARK_SAYS}" if MARK in shown else text
 
 
 def _table(table: parts.Table, number: int) -> dict[str, Any]:
@@ -189,7 +195,7 @@ def _table(table: parts.Table, number: int) -> dict[str, Any]:
         "kind": "table",
         "number": number,
         "name": table.name,
-        "title": table.title,
+        "title": _explained(table.title, str(rows)),
         "headings": headings,
         "rows": rows,
         "hidden": table.n_hidden,

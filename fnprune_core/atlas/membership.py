@@ -25,6 +25,9 @@ N_SPLITS, SEED = 3, 0
 PART = "members"
 #: Split-half r from which a network counts as coming back.
 HIGH = 0.7
+#: Stands after the name of a network that does not come back, where names are printed.
+MARK = "†"
+MARK_SAYS = f"{MARK}: split-half r under {HIGH:g}, so not found again in halves of the documents."
 RULE = (
     f"|z| above {STRONG:g} in the atlas and, with the same sign, in both halves of the documents, "
     f"each decomposed by itself, in most of {N_SPLITS} divisions"

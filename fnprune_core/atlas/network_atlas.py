@@ -265,12 +265,13 @@ class NetworkAtlas:
         return self._domain_share
 
     def most_typical(self, n: int, *, first: NDArray[np.bool_] | None = None) -> list[int]:
-        """Return `n` networks most typical of a domain, dealt over the domains in turn; sorted.
+        """Return `n` networks most typical of a domain, dealt over the domains in turn.
 
         Parameters
         ----------
         first : ndarray (K,), optional
-            Networks that are taken before others: those that come back in halves.
+            Networks that are taken before others, and stand before them: those that come back in
+            halves. Each of the two parts is sorted by number.
         """
         share = self.domain_share()
         top_domain = share.argmax(axis=1)
@@ -281,7 +282,8 @@ class NetworkAtlas:
                 of_domain = np.flatnonzero((top_domain == domain) & (is_later == later))
                 order = of_domain[np.argsort(-share[of_domain, domain], kind="stable")]
                 turn[order] = np.arange(len(order))
-        return sorted(np.lexsort((top_domain, turn, is_later))[:n].tolist())
+        taken = np.lexsort((top_domain, turn, is_later))[:n]
+        return sorted(taken.tolist(), key=lambda k: (is_later[k], k))
 
     def networks_of_domain(self, domain: str, *, share: float = 0.5) -> tuple[int, ...]:
         """Return the networks with more than `share` of their energy per token in a domain."""

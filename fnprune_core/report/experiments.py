@@ -167,7 +167,7 @@ def lesion_name(material: Material, lesion: Lesion) -> str:
     scale = "" if lesion.strength == 1 else f" × {1 - lesion.strength:g}"
     if len(lesion.networks) == 1:
         return f"{lesion.networks[0]} · {material.names[lesion.networks[0]]}{scale}"
-    numbers = ", ".join(map(str, lesion.networks[:6]))
+    numbers = ", ".join(map(material.number, lesion.networks[:6]))
     n_more = len(lesion.networks) - 6
     return f"{numbers}{f' and {n_more} more' if n_more > 0 else ''}{scale}"
 

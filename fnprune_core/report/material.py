@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from fnprune_core.atlas import decoding, files, network_atlas
 from fnprune_core.atlas.annotation_files import Annotations
@@ -14,7 +15,7 @@ from fnprune_core.atlas.annotations import read_annotations
 from fnprune_core.atlas.chance.beside import STATISTICS, Beside, beside, counts
 from fnprune_core.atlas.chance.directions import KINDS, Directions, open_directions
 from fnprune_core.atlas.cortex import Cortex, open_cortex
-from fnprune_core.atlas.membership import HIGH
+from fnprune_core.atlas.membership import HIGH, MARK
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import FnpruneError, SettingsError
 from fnprune_core.evaluation import results
@@ -69,9 +70,25 @@ class Material:
         return read_manifest(self.workspace.existing("recordings", id))
 
     @cached_property
+    def recurs(self) -> NDArray[np.bool_]:
+        """Which networks come back in halves of the documents; all while it is not known: (K,)."""
+        halves = self.assessment.halves
+        if halves is None:
+            return np.ones(self.atlas.n_networks, dtype=bool)
+        return np.asarray(halves.mean >= HIGH)
+
+    @cached_property
     def names(self) -> list[str]:
-        """Name of each network."""
-        return files.network_names(self.workspace, self.atlas)
+        """Name of each network, with `MARK` where it does not recur."""
+        names = files.network_names(self.workspace, self.atlas)
+        return [
+            name if recurs else f"{name} {MARK}"
+            for name, recurs in zip(names, self.recurs, strict=True)
+        ]
+
+    def number(self, network: int) -> str:
+        """Return a network's number, with `MARK` where it does not recur."""
+        return f"{network}{'' if self.recurs[network] else MARK}"
 
     @cached_property
     def annotations(self) -> Annotations:
@@ -201,10 +218,11 @@ class Material:
 
     @cached_property
     def detailed(self) -> list[int]:
-        """The networks that are shown in full: the most typical of each domain in turn."""
-        halves = self.assessment.halves
-        first = None if halves is None else halves.mean >= HIGH
-        return self.atlas.most_typical(self.n_detailed, first=first)
+        """The networks that are shown in full: the most typical of each domain in turn.
+
+        Those that recur stand before others.
+        """
+        return self.atlas.most_typical(self.n_detailed, first=self.recurs)
 
     @cached_property
     def domains(self) -> pd.DataFrame:

@@ -9,6 +9,7 @@ import pandas as pd
 from fnprune_core.atlas import connectome, decoding, files
 from fnprune_core.atlas.chance.beside import STATISTICS
 from fnprune_core.atlas.chance.directions import KINDS
+from fnprune_core.atlas.membership import MARK_SAYS
 from fnprune_core.errors import SettingsError
 from fnprune_core.report.material import Material
 from fnprune_core.report.parts import P_FORM, Block, Column, Missing, Slot, Table, Text
@@ -35,6 +36,12 @@ def networks(material: Material) -> Iterator[Block]:
         f"networks ({material.atlas.rule(material.z)}). By their strongest network, the "
         f"largest is {largest} ({material.names[largest]}) with {int(sizes[largest]):,} units."
     )
+    n_marked = int((~material.recurs).sum())
+    if n_marked:
+        yield Text(
+            text=f"{n_marked} of {material.atlas.n_networks} networks bear a mark wherever they "
+            f"are named; of those in full they are the last. {MARK_SAYS}"
+        )
     yield from networks_lack(material)
     yield Slot(figure="parcellation")
     yield Slot(figure="gallery")
@@ -234,7 +241,8 @@ def connected(material: Material) -> Iterator[Block]:
     yield Text(
         text="Correlation of the networks' time courses over all tokens that count. Tokens are "
         "autocorrelated, so no p is given."
-        + f" Strongest is the pair {min(i, j)} and {max(i, j)} (r = {r[i, j]:.2f})."
+        + f" Strongest is the pair {material.number(min(i, j))} and {material.number(max(i, j))} "
+        f"(r = {r[i, j]:.2f})."
     )
     if material.totals:
         silhouette, r_of = (
@@ -248,10 +256,21 @@ def connected(material: Material) -> Iterator[Block]:
         )
     yield Slot(figure="connectome")
     first, second = np.triu_indices(len(r), 1)
-    table = pd.DataFrame({"network": first, "other": second, "r": r[first, second]})
+    names = np.array(material.names, dtype=object)
+    table = pd.DataFrame(
+        {
+            "network": first,
+            "name": names[first],
+            "other": second,
+            "other_name": names[second],
+            "r": r[first, second],
+        }
+    )
     columns = {
         "network": Column(title="Network"),
+        "name": Column(title="Name"),
         "other": Column(title="Other"),
+        "other_name": Column(title="Name of the other"),
         "r": Column(title="r", form="{:.2f}"),
     }
     title = "Pairs of networks by |r|"

@@ -38,8 +38,8 @@ _HELP = {
     "left when indirect paths are taken away.",
     "overlap": "Correlation of |z| over units: whether the same units take part. The maps "
     "themselves are uncorrelated by construction.",
-    "dice": "Units beyond the threshold in both, over the mean size of the two.",
-    "jaccard": "Units beyond the threshold in both, over those in either.",
+    "dice": "Units of both networks, over the mean size of the two.",
+    "jaccard": "Units of both networks, over those of either.",
 }
 
 

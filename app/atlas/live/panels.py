@@ -133,8 +133,8 @@ def choose_silenced(atlas: NetworkAtlas) -> tuple[int, ...]:
         on_change=lambda: view_state.change_options(
             LiveOptions, silenced=tuple(sorted(view_state.widget(key)))
         ),
-        help="The same text is read once more with the units of these networks silenced (those "
-        "beyond the threshold; sink units are spared), and both bodies run in step. Holes show "
+        help="The same text is read once more with the units of these networks silenced "
+        "(sink units are spared), and both bodies run in step. Holes show "
         "what is silenced.",
     )
     return viewed

@@ -1,9 +1,12 @@
+import re
 import shutil
 
-from written_report import Page
+from materials import store_halves
+from written_report import N_NETWORKS, Page
 
 from app.report.html_page import report_page
 from fnprune_core.atlas.chance.directions import KINDS, make_directions
+from fnprune_core.atlas.membership import MARK, MARK_SAYS
 from fnprune_core.matching import dual_regression
 from fnprune_core.report import material
 from fnprune_core.report.commands import commands
@@ -39,3 +42,34 @@ def test_networks_stand_beside_random_directions_once_these_are_made(made, tmp_p
     above = [row[-4:] for row in page.tables["decoding"]]
     assert sum("yes" in row for row in above) == found.is_above().sum()
     assert f"fnprune directions {made.atlas} --seed 0" in commands(m)
+
+
+def test_networks_that_do_not_recur_are_marked_and_stand_last(made, tmp_path) -> None:
+    root = tmp_path / "workspace"
+    shutil.copytree(made.where, root)
+    workspace = Workspace(root)
+    store_halves(workspace, made.atlas, [0.1, 0.9, 0.2, 0.8, 0.69])
+    m = material.open_material(workspace, made.atlas, n_detailed=N_NETWORKS)
+    assert m.detailed == [1, 3, 0, 2, 4]
+    assert [m.number(k) for k in (0, 1)] == [f"0{MARK}", "1"]
+    text = report_page(m)
+    page = Page(text)
+    assert "3 of 5 networks bear a mark" in "".join(page.text)
+    headings = re.findall(r"Network (\d) · (.*?)</h3>", text)
+    assert [int(k) for k, _ in headings] == m.detailed
+    assert [name.endswith(MARK) for _, name in headings] == [False, False, True, True, True]
+    for table, column in (("networks", 1), ("decoding", 1), ("trust", 1)):
+        marked = {row[0] for row in page.tables[table] if row[column].endswith(MARK)}
+        assert marked == {"0", "2", "4"}, table
+    # Wherever a mark is, it is said what it is.
+    captions = re.findall(r"<(figcaption|caption)>(.*?)</", text, re.S)
+    assert len(captions) > 5
+    parts = re.split(r"<figure|<table", text)[1:]
+    for part in parts:
+        if MARK in part.partition("</figure>")[0].partition("</table>")[0]:
+            assert MARK_SAYS in part
+
+
+def test_nothing_is_marked_while_halves_were_not_measured(made) -> None:
+    assert made.m.recurs.all()
+    assert not any(MARK in name for name in made.m.names)

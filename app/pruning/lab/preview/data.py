@@ -42,18 +42,18 @@ def _previewed(atlas_id: str, key: str, _settings: PlanSettings) -> PreviewedPla
     return preview_of(atlas_id).plan(_settings)
 
 
-def losses(atlas_id: str, settings: PlanSettings, z: float) -> pd.DataFrame:
+def losses(atlas_id: str, settings: PlanSettings, z: float | None) -> pd.DataFrame:
     """Return what each network loses, one row a network.
 
-    ``network``; ``units``, the share of its units (each belongs to its strongest network, if it is
-    beyond the threshold) that would go, NaN without any; ``energy``, the share of its energy.
+    ``network``; ``units``, the share of its parcel's units that would go, NaN without any;
+    ``energy``, the share of its energy.
     """
     relevant = _relevant(settings)
     return _losses(atlas_id, canonical_json(relevant.to_json()), z, relevant)
 
 
 @cached(max_entries=64)
-def _losses(atlas_id: str, key: str, z: float, _settings: PlanSettings) -> pd.DataFrame:
+def _losses(atlas_id: str, key: str, z: float | None, _settings: PlanSettings) -> pd.DataFrame:
     preview, keep = preview_of(atlas_id), previewed(atlas_id, _settings).keep
     labels, n = parcels(atlas_id, z), resources.atlas(atlas_id).n_networks
     size = np.bincount(labels + 1, minlength=n + 1)[1:]
@@ -103,7 +103,7 @@ def sheets(
     atlas_id: str,
     keep: NDArray[np.bool_],
     *,
-    z: float,
+    z: float | None,
     stay: tuple[int, ...],
     go: tuple[int, ...],
 ) -> Sheets:
@@ -120,8 +120,8 @@ def sheets(
 
 
 @cached(max_entries=4)
-def parcels(atlas_id: str, z: float) -> NDArray[np.int64]:
-    """Return each unit's strongest network, −1 where no |z| is above the threshold."""
+def parcels(atlas_id: str, z: float | None) -> NDArray[np.int64]:
+    """Return the strongest of the networks that each unit belongs to, −1 where it is in none."""
     return resources.atlas(atlas_id).parcellation(z=z)
 
 

@@ -15,7 +15,7 @@ from app.pruning.lab.preview.figures import Sheets, cost_bars, removed_sheets
 from app.pruning.lab.preview.preview_tasks import prepare_preview
 from app.shell import recipes, resources, view_state, wording
 from app.shell.caches.colours import network_colours
-from app.widgets import browser_events, frame, job_progress, lasso, pinned_units
+from app.widgets import atlas_frame, browser_events, frame, job_progress, lasso, pinned_units
 from app.widgets.picture import draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import FnpruneError
@@ -88,7 +88,7 @@ def losses(atlas: NetworkAtlas, settings: PlanSettings | None) -> pd.DataFrame |
     if settings is None or not cache.is_prepared(atlas.id) or why_not_previewed(settings.score):
         return None
     with suppress(FnpruneError):  # the preview tells of it in its own place
-        return cache.losses(atlas.id, settings, view_state.view().z)
+        return cache.losses(atlas.id, settings, atlas_frame.units_shown(atlas))
     return None
 
 
@@ -136,7 +136,7 @@ def _sheets(atlas: NetworkAtlas, preview: PreviewedPlan) -> Sheets:
     return cache.sheets(
         atlas.id,
         preview.keep,
-        z=view.z,
+        z=atlas_frame.units_shown(atlas),
         stay=tuple(unit for unit in view.stay if unit < n),
         go=tuple(unit for unit in view.go if unit < n),
     )
