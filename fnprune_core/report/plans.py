@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fnprune_core.evaluation.alike import alike
 from fnprune_core.evaluation.expectation import expected_of
 from fnprune_core.evaluation.history import Measurement, PlanRecord
 from fnprune_core.evaluation.results import (
@@ -178,7 +179,20 @@ def kept_units(material: Material) -> pd.DataFrame:
 
 
 def measurements(material: Material, text: str) -> dict[str, tuple[Measurement, Perplexity]]:
-    """Return the measurements on a text by label, dense first."""
+    """Return the measurements on a text by label, dense first, over windows that all have read.
+
+    What has read other windows, or under another protocol, is left out (`alike`).
+    """
+    measured = _measured(material, text)
+    together = alike({name: result for name, (_, result) in measured.items()}, first=DENSE)
+    return {
+        name: (measurement, together.results[name])
+        for name, (measurement, _) in measured.items()
+        if name in together.results
+    }
+
+
+def _measured(material: Material, text: str) -> dict[str, tuple[Measurement, Perplexity]]:
     measured_by_label: dict[str, Measurement] = {}
     if text in material.all_plans.dense:
         measured_by_label[DENSE] = material.all_plans.dense[text]
@@ -321,6 +335,11 @@ def _perplexity_blocks(material: Material, text: str, suffix: str) -> Iterator[B
         "Differences are to the dense model, paired by window, in nats per token; their intervals "
         "are by t of one less than the documents."
     )
+    apart = [name for name in _measured(material, text) if name not in results]
+    if apart:
+        yield Text(
+            text=f"Left out, for they were not read on the same windows: {', '.join(apart)}."
+        )
     judged = verdicts(material, text)
     if len(judged):
         yield Table(

@@ -1,10 +1,11 @@
 import shutil
 
+import numpy as np
 from written_report import Page
 
 from app.report.html_page import report_page
 from fnprune_core.report.headline import headline
-from fnprune_core.report.material import open_material
+from fnprune_core.report.material import Material, open_material
 from fnprune_core.report.parts import cell
 from fnprune_core.storage.workspace import Workspace
 
@@ -23,6 +24,25 @@ def test_plans_figures_are_those_of_the_stored_losses(made) -> None:
         assert rows[name][5:] == ["none: 2 documents, too few", "2"]
     told = "".join(made.page.text)
     assert "2 documents weigh less than the 5 of equal length that an interval takes" in told
+
+
+def test_what_read_other_windows_stands_in_no_table_of_perplexities(made, monkeypatch) -> None:
+    """The report's tables took any result of a text, however many of its windows it had."""
+    (text,) = made.m.texts()
+    plan = next(plan for plan in made.m.plans if plan.on(text))
+    whole, lost = Material.result, plan.on(text).evaluation_id
+
+    def result(self, evaluation_id: str):
+        found = whole(self, evaluation_id)
+        return found.restricted_to(np.arange(1)) if evaluation_id == lost else found
+
+    monkeypatch.setattr(Material, "result", result)
+    page = Page(report_page(made.m, ("plans",)))
+    for table in ("perplexity", "perplexity-by-domain"):
+        assert page.tables[table]
+        assert not any(plan.id[:6] in row[0] for row in page.tables[table])
+    said = "".join(page.text).partition("not read on the same windows: ")[2]
+    assert plan.id[:6] in said.partition(".")[0]
 
 
 def test_the_headline_quotes_a_plan_that_was_not_chosen_on_the_text_it_is_quoted_on(made) -> None:
