@@ -18,23 +18,39 @@ WIDTHS = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
 N_SHUFFLES = 20
 
 
-@cached(max_entries=4)
 def most_selective(id: str, domain: str = "") -> int:
-    """Return the network with the largest share of its energy in a domain, or in any."""
+    """Return the network with the largest share of its energy in a domain, or in any.
+
+    One that comes back in halves of the documents, if one does.
+    """
+    return _most_selective(id, domain, resources.recurs(id))
+
+
+@cached(max_entries=8)
+def _most_selective(id: str, domain: str, recurs: NDArray[np.bool_]) -> int:
     atlas = resources.atlas(id)
     share = atlas.domain_share()
-    if domain in atlas.domain_names:
-        column = share[:, atlas.domain_names.index(domain)]
-        # The strongest of the selective: a network with little energy has little to lose.
-        energy = np.square(atlas.time_courses[:, ~atlas.is_dummy].astype(np.float64)).mean(axis=1)
-        return int(np.argmax(np.where(column > 0.5, energy, column * energy.min())))
-    return int(np.argmax(share.max(axis=1)))
+    if domain not in atlas.domain_names:
+        return int(np.lexsort((share.max(axis=1), recurs))[-1])
+    column = share[:, atlas.domain_names.index(domain)]
+    # The strongest of the selective: a network with little energy has little to lose.
+    energy = np.square(atlas.time_courses[:, ~atlas.is_dummy].astype(np.float64)).mean(axis=1)
+    is_selective = column > 0.5
+    return int(np.lexsort((np.where(is_selective, energy, column), recurs, is_selective))[-1])
+
+
+def with_a_word(id: str) -> int:
+    """Return the most selective network that is strongest on a whole word.
+
+    One that comes back in halves of the documents, if one does.
+    """
+    return _with_a_word(id, resources.recurs(id))
 
 
 @cached(max_entries=4)
-def with_a_word(id: str) -> int:
-    """Return the most selective network that is strongest on a whole word."""
-    selective = np.argsort(-resources.atlas(id).domain_share().max(axis=1), kind="stable")
+def _with_a_word(id: str, recurs: NDArray[np.bool_]) -> int:
+    share = resources.atlas(id).domain_share().max(axis=1)
+    selective = np.lexsort((-share, ~recurs))
     for network in selective.tolist():
         words = favourite_words(id, network)
         if words and words[0].strip().isalpha() and len(words[0].strip()) > 3:

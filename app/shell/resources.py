@@ -24,6 +24,7 @@ from app.shell.text_choice import TextChoice
 from app.shell.visit import visit_id
 from fnprune_core.atlas.annotation_files import Annotations
 from fnprune_core.atlas.annotations import path_of, read_annotations
+from fnprune_core.atlas.membership import HIGH, members_id
 from fnprune_core.atlas.naming.stored import promoted_path
 from fnprune_core.atlas.topography.laid_out import has_cortex
 from fnprune_core.errors import FnpruneError
@@ -214,6 +215,19 @@ def _assessment(id: str, key: tuple[tuple[str, str], ...]) -> "Assessment":
     return assess.open_assessment(workspace(), atlas(id).id)
 
 
+def recurs(id: str) -> NDArray[np.bool_]:
+    """Return which networks come back in halves of the documents; all while it is not known."""
+    halves = assessment(id).halves
+    if halves is None:
+        return np.ones(atlas(id).n_networks, dtype=bool)
+    return np.asarray(halves.mean >= HIGH)
+
+
+def recurring_first(id: str) -> list[int]:
+    """Return all networks by number, those that come back in halves of the documents first."""
+    return [int(k) for k in np.argsort(~recurs(id), kind="stable")]
+
+
 @cached(max_entries=4)
 def _magnitudes(id: str) -> NDArray[np.int64]:
     """Return how many |z| of all maps lie in each step: a quantile then takes no time."""
@@ -266,8 +280,6 @@ def suggested_name(id: str, network: int) -> str:
 
 
 def _suggestions(id: str) -> "tuple[SuggestedName, ...]":
-    from fnprune_core.atlas.membership import members_id
-
     # With members, other units count for what a network promotes.
     is_checked = workspace().has("assessments", members_id(id))
     return _suggested_names(

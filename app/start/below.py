@@ -111,13 +111,15 @@ def show_example(example_ids: ExampleIds | None, *, is_laid_out: bool) -> None:
 
 
 def example_tiles(atlas_id: str, *, is_laid_out: bool) -> Sequence[dict[str, Any]]:
-    """Return the tiles of the example; as they are at first, they are kept."""
+    """Return the example's tiles, of networks that recur first; as they are at first, kept."""
     view = view_state.view()
     is_usual = view.z == view_state.DEFAULT_Z and not (atlas_id == view.atlas and view.dropped)
     if not (is_laid_out and is_usual):
-        return tiles(atlas_id)
-    shown = kept.facts(atlas_id, "tiles", lambda: {"tiles": tiles(atlas_id)})["tiles"]
-    return cast(Sequence[dict[str, Any]], shown)
+        return tiles(atlas_id, resources.recurring_first(atlas_id))
+    shown = kept.facts(
+        atlas_id, "tiles", lambda: {"tiles": tiles(atlas_id, resources.recurring_first(atlas_id))}
+    )
+    return cast(Sequence[dict[str, Any]], shown["tiles"])
 
 
 def show_model() -> None:

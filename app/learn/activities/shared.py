@@ -2,19 +2,27 @@
 
 import streamlit as st
 
-from app.shell import glossary
+from app.shell import glossary, resources
 from app.widgets import atlas_frame
+from fnprune_core.atlas.membership import HIGH
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 
 def pick_network(atlas: NetworkAtlas, *, chapter: str, default: int) -> int:
-    """Return the chosen network; each chapter begins with the one that shows its point."""
+    """Return the chosen network; each chapter begins with the one that shows its point.
+
+    Those that come back in halves of the documents stand first, and it is said of others that
+    they do not.
+    """
+    order = resources.recurring_first(atlas.id)
     chosen: int = st.selectbox(
         "Network of the model",
-        range(atlas.n_networks),
-        index=default,
+        order,
+        index=order.index(default),
         format_func=lambda k: atlas_frame.label(atlas.id, k),
         key=f"lesson-{chapter}-network",
         help=glossary.tip("component"),
     )
+    if not resources.recurs(atlas.id)[chosen]:
+        st.caption(f"Split-half r under {HIGH:g}: not found again in halves of the documents.")
     return chosen

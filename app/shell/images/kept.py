@@ -29,7 +29,7 @@ from fnprune_core.storage.workspace import PICTURES
 #: Of all atlases together; beyond it, what was not asked for longest goes.
 MOST_BYTES = 200_000_000
 #: Raised where the same atlas is drawn otherwise than before.
-_DRAWN = 3
+_DRAWN = 4
 _SUM_BYTES = 16
 _KEY = "made for"
 

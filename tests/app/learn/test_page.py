@@ -1,10 +1,13 @@
 """The lesson's pages: every chapter and step, the way through one, the glossary, the plan."""
 
+import numpy as np
 import pytest
 from driving import finish, press, said, view
+from materials import store_halves
 
 from app.learn.lesson import CHAPTERS
 from app.shell import resources
+from app.start.below import example_tiles
 
 BY_NAME = {each.slug: each for each in CHAPTERS}
 
@@ -25,6 +28,32 @@ def quick_brain():
         })  # fmt: skip
         cache.recovered.clear()
         yield
+
+
+def test_chapters_begin_with_networks_that_recur(open_page, example) -> None:
+    """They began with the most selective network, also where no half found it again."""
+    from app.learn import data as cache
+
+    assert resources.recurring_first(example.atlas) == list(range(6))  # nothing is known
+    share = resources.atlas(example.atlas).domain_share().max(axis=1)
+    before = cache.most_selective(example.atlas)
+    assert before == int(share.argmax())
+    r = np.where(np.arange(6) == before, 0.2, [0.9, 0.1, 0.8, 0.75, 0.3, 0.9])
+    store_halves(resources.workspace(), example.atlas, r)
+    recur = np.flatnonzero(r >= 0.7)
+    chosen = cache.most_selective(example.atlas)
+    assert chosen == recur[share[recur].argmax()]
+    assert cache.with_a_word(example.atlas) in recur
+    order = resources.recurring_first(example.atlas)
+    assert order == [*recur, *np.flatnonzero(r < 0.7)]
+    assert [tile["network"] for tile in example_tiles(example.atlas, is_laid_out=False)] == order
+    at = open_page("learn", **example.view(), chapter="map", step="do", show="open")
+    assert not at.exception
+    picker = next(each for each in at.selectbox if each.label == "Network of the model")
+    assert picker.value == chosen
+    assert "not found again" not in everything(at)
+    picker.set_value(before).run()
+    assert "Split-half r under 0.7: not found again in halves of the documents." in everything(at)
 
 
 @pytest.mark.parametrize("slug", BY_NAME)
