@@ -60,7 +60,7 @@ def windows(
 def apply_cost(order: PruneOrder, model: LanguageModel) -> ComparisonEstimate:
     """Return what Apply still takes, given what is in the workspace and how the model works now."""
     workspace = resources.workspace()
-    key = (tuple(workspace.ids("plans")), tuple(workspace.ids("evaluations")))
+    key = tuple(tuple(workspace.ids(kind)) for kind in ("plans", "evaluations", "generations"))
     left = _left(order, model.fingerprint, key, model)
     return left.cost(model, resources.recording(order.recording).windows)
 
@@ -69,7 +69,7 @@ def apply_cost(order: PruneOrder, model: LanguageModel) -> ComparisonEstimate:
 def _left(
     order: PruneOrder,
     fingerprint: str,
-    key: tuple[tuple[str, ...], tuple[str, ...]],
+    key: tuple[tuple[str, ...], ...],
     _model: LanguageModel,
 ) -> Left:
     held_out = windows(fingerprint, order.texts, order.window, order.max_windows, _model)

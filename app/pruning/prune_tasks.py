@@ -130,7 +130,12 @@ def prune(run: Run, order: PruneOrder) -> Comparison:
     every = comparing.make(list(comparing.wanted), "rivals")
     compared = comparing.read({DENSE: None, **every})
     expectation.write_samples(
-        run.workspace, model, own, windows, progress=comparing.phases.tell, cancel=run.cancel
+        run.workspace,
+        model,
+        own,
+        windows,
+        progress=comparing.phases.within("writing", {expectation.WRITING: 1.0}),
+        cancel=run.cancel,
     )
     return compared
 
@@ -151,7 +156,12 @@ class _Comparing:
         self.wanted = order.wanted()
         self.ids = order.known(run.workspace, language_model)
         cost = self._cost()
-        seconds = {"own": cost.own, "rivals": cost.rivals, "reading": cost.reading}
+        seconds = {
+            "own": cost.own,
+            "rivals": cost.rivals,
+            "reading": cost.reading,
+            "writing": cost.writing,
+        }
         self.phases = Phases(seconds, run.report)
         self.n_read = dict.fromkeys((DENSE, *self.wanted), 0)
         self.n_read_before: int | None = None
@@ -171,6 +181,7 @@ class _Comparing:
         cost = self._cost()
         self.phases.expect_left("rivals", cost.rivals)
         self.phases.expect_left("reading", cost.reading)
+        self.phases.expect_left("writing", cost.writing)
 
     def make(self, labels: Sequence[str], phase: str) -> dict[str, str]:
         """Make the plans that are missing, and tell and return their ids."""
@@ -222,11 +233,14 @@ class Left:
         Plans that are to be made.
     n_tokens : int
         Tokens that are to be read, by all models together.
+    n_written : int
+        Tokens that are to be written, by the dense model and the plan together.
     """
 
     own: tuple[PlanSettings, ...]
     rivals: tuple[PlanSettings, ...]
     n_tokens: int
+    n_written: int
 
     def cost(self, language_model: LanguageModel, calibration: Windows) -> ComparisonEstimate:
         """Return how long that takes, at the model's pace.
@@ -243,6 +257,7 @@ class Left:
             rivals=self.rivals,
             n_held_out_tokens=self.n_tokens,
             window=calibration.window,
+            n_written=self.n_written,
         )
 
 
@@ -272,6 +287,7 @@ def left_of(
         own=tuple(wanted[label] for label in missing if label == PLAN),
         rivals=tuple(wanted[label] for label in missing if label != PLAN),
         n_tokens=round(n_windows * windows.n_tokens / windows.n_windows) + n_elsewhere,
+        n_written=expectation.n_tokens_left(workspace, language_model, known[PLAN], windows),
     )
 
 

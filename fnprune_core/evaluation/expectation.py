@@ -22,6 +22,8 @@ from fnprune_core.texts.windows import Windows
 
 #: Samples of a plan, the tokens of a held-out text that each goes on from, and those it writes.
 N_SAMPLES, N_PROMPT, N_WRITTEN = 4, 32, 48
+#: The stage of progress.
+WRITING = "writing samples"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,9 +203,7 @@ def write_samples(
     lost = given_up(workspace, stored_plan(workspace, plan_id).plan)
     prompts = _prompts(language_model, windows, lost)
     for number, prompt in enumerate(prompts):
-        progress(
-            ProgressEvent(stage="writing samples", done=number, total=len(prompts), unit="texts")
-        )
+        progress(ProgressEvent(stage=WRITING, done=number, total=len(prompts), unit="texts"))
         try:
             generate(
                 workspace, language_model, plan_id, prompt,
@@ -212,6 +212,27 @@ def write_samples(
             )  # fmt: skip
         except NonFiniteError:
             return
+
+
+def n_tokens_left(
+    workspace: Workspace, language_model: LanguageModel, plan_id: str | None, windows: Windows
+) -> int:
+    """Return how many tokens `write_samples` lets both models write together, at most.
+
+    Parameters
+    ----------
+    plan_id : str or None
+        None for a plan that is still to be made.
+    windows : Windows
+        The held-out text.
+    """
+    if plan_id is None:
+        n_left = min(N_SAMPLES, windows.n_windows)
+    else:
+        stored = stored_plan(workspace, plan_id)
+        prompts = _prompts(language_model, windows, given_up(workspace, stored.plan))
+        n_left = len(prompts) - len(_samples(workspace, stored.cut_key, windows.text_sha256))
+    return 2 * N_WRITTEN * max(n_left, 0)
 
 
 def _prompts(

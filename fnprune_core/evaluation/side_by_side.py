@@ -1,5 +1,6 @@
 """Texts that the dense model and a plan write from one prompt, side by side."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
@@ -188,10 +189,14 @@ def generate(  # noqa: PLR0913 - what is continued, how, and who is told of it
     if workspace.has("generations", id):
         return id
     pruned = partial(silenced, language_model, stored.plan.removed, refits=stored.refits())
+    dense_text, start = _dense_text(workspace, inputs), time.perf_counter()
     texts = side_by_side(
-        language_model, prompt, pruned, sampling=sampling,
-        dense_text=_dense_text(workspace, inputs), on_token=on_token, cancel=cancel,
+        language_model, prompt, pruned, sampling=sampling, dense_text=dense_text,
+        on_token=on_token, cancel=cancel,
     )  # fmt: skip
+    written = [PRUNED] if dense_text is not None else [DENSE, PRUNED]
+    n_written = sum(len(texts.written[whose].token_ids) for whose in written)
+    language_model.pace.note("writing", n_written, time.perf_counter() - start)
     result = replace(texts, plan_id=stored.id)
     facts = {"plan_id": stored.id, "model_name": language_model.name}
     with new_folder(workspace.folder("generations", id)) as target:

@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from typing import Literal
 
 #: A plain pass; a pass whose losses are kept, with units silenced or not; a recorded session; a
-#: plan's score and least squares, by token of the calibration text; and a token of that text under
-#: a compensation that trains, all its passes together.
-Work = Literal["pass", "reading", "recording", "planning", "training"]
+#: plan's score and least squares, by token of the calibration text; a token of that text under
+#: a compensation that trains, all its passes together; and a token that a model writes, one by one.
+Work = Literal["pass", "reading", "recording", "planning", "training", "writing"]
 #: Seconds of each beside a plain pass, until it was measured itself: on the embedded model, a
 #: recording beside passes with memory kept (docs/results/speed.md: 1.21).
 FACTORS: dict[Work, float] = {

@@ -97,12 +97,15 @@ class ComparisonEstimate:
         To read the held-out text by all models.
     window : float
         To read one window by one model.
+    writing : float
+        To write the samples by which the plan is judged.
     """
 
     own: float
     rivals: float
     reading: float
     window: float
+    writing: float = 0.0
 
     @property
     def first_seconds(self) -> float:
@@ -112,7 +115,7 @@ class ComparisonEstimate:
     @property
     def seconds(self) -> float:
         """Seconds of all phases together."""
-        return self.own + self.rivals + self.reading
+        return self.own + self.rivals + self.reading + self.writing
 
 
 def estimate_comparison(
@@ -123,6 +126,7 @@ def estimate_comparison(
     rivals: Sequence[PlanSettings],
     n_held_out_tokens: int,
     window: int = 512,
+    n_written: int = 0,
 ) -> ComparisonEstimate:
     """Return what a comparison takes, as such work took here, or as the model's pace lets expect.
 
@@ -136,6 +140,8 @@ def estimate_comparison(
         Tokens that are still to be read, by all models together.
     window : int
         Tokens of one window.
+    n_written : int
+        Tokens that are still to be written, by both models together.
     """
 
     def making(plans: Sequence[PlanSettings]) -> float:
@@ -147,6 +153,7 @@ def estimate_comparison(
         rivals=making(rivals),
         reading=language_model.seconds_per_token("reading") * n_held_out_tokens,
         window=language_model.seconds_per_token("reading") * window,
+        writing=language_model.seconds_per_token("writing") * n_written,
     )
 
 

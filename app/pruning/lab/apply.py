@@ -16,6 +16,7 @@ from app.shell.jobs import Job, describe_error
 from app.shell.text_choice import TextChoice
 from app.widgets import frame, job_progress, pinned_units, text_picker
 from fnprune_core.errors import FnpruneError
+from fnprune_core.evaluation.expectation import N_WRITTEN
 from fnprune_core.machine.load import busy_text
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.plans import decision_log
@@ -156,8 +157,14 @@ def _show_cost(order: PruneOrder) -> None:
                 text = "Measured before: shown at once."
                 if cost.seconds >= 1:
                     first = "the first perplexity of your plan after about "
+                    samples = (
+                        f", with {wording.duration(cost.writing)} for the samples that it and the "
+                        f"dense model write, of {N_WRITTEN} tokens each"
+                        if cost.writing >= 1
+                        else ""
+                    )
                     text = (
-                        f"About {wording.duration(cost.seconds)} in all; {first}"
+                        f"About {wording.duration(cost.seconds)} in all{samples}; {first}"
                         f"{wording.duration(cost.first_seconds)}. {_assumption(model)}"
                     )
         st.caption(text, width="stretch")

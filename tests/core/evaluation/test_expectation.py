@@ -10,9 +10,11 @@ from fnprune_core.evaluation.compare import compare
 from fnprune_core.evaluation.expectation import (
     GRADES,
     N_SAMPLES,
+    N_WRITTEN,
     Expectation,
     expected_of,
     grade_of,
+    n_tokens_left,
     write_samples,
 )
 from fnprune_core.evaluation.generation import Disagreement, Generation, Prompt, Sampling
@@ -103,7 +105,15 @@ def test_samples_are_written_from_the_text_that_was_read_and_judge_the_plan(stud
     compare(study.workspace, study.model, windows, plan_ids={DENSE: None, "plan": plan})
     before = expected_of(study.workspace, plan)
     assert (before.samples, before.grade) == ((), grade_of(nats=before.above_dense.difference))
+    # What the writing takes is told before, by a pace that the writing itself notes.
+    n_samples = min(N_SAMPLES, windows.n_windows)
+    for id in (plan, None):
+        n_left = n_tokens_left(study.workspace, study.model, id, windows)
+        assert n_left == 2 * N_WRITTEN * n_samples
+    assert study.model.pace.measured("writing") is None
     write_samples(study.workspace, study.model, plan, windows)
+    assert study.model.pace.measured("writing") > 0
+    assert n_tokens_left(study.workspace, study.model, plan, windows) == 0
     found = expected_of(study.workspace, plan)
     assert len(found.samples) == min(N_SAMPLES, windows.n_windows)
     stored = [open_generation(study.workspace, id) for id in study.workspace.ids("generations")]

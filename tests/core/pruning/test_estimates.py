@@ -36,6 +36,11 @@ def test_a_comparison_takes_what_is_still_to_be_made_and_read(llama):
     assert takes.reading == pytest.approx(640 * reading)
     assert takes.seconds == pytest.approx(takes.own + takes.rivals + takes.reading)
     assert takes.first_seconds == pytest.approx(takes.own + 32 * reading)
+    llama.pace.note("writing", 10, 3.0)
+    written = estimate_comparison(
+        llama, windows, own=[], rivals=[], n_held_out_tokens=0, n_written=20
+    )
+    assert (written.writing, written.seconds) == (pytest.approx(6.0), pytest.approx(6.0))
     known = estimate_comparison(llama, windows, own=[], rivals=[], n_held_out_tokens=0)
     assert (known.seconds, known.first_seconds) == (0, 0)
     trained = estimate_comparison(llama, windows, own=[TRAINED], rivals=[], n_held_out_tokens=0)
