@@ -16,9 +16,11 @@ from typing import Literal
 #: a compensation that trains, all its passes together; and a token that a model writes, one by one.
 Work = Literal["pass", "reading", "recording", "planning", "training", "writing"]
 #: Seconds of each beside a plain pass, until it was measured itself: on the embedded model, a
-#: recording beside passes with memory kept (docs/results/speed.md: 1.21).
+#: recording beside passes with memory kept (docs/results/speed.md: 1.21); 24 tokens written one by
+#: one beside a pass of 256 (31 to 37 times the processor time per token, one thread, three turns).
 FACTORS: dict[Work, float] = {
     "pass": 1.0, "reading": 1.1, "recording": 1.2, "planning": 0.5, "training": 5.5,
+    "writing": 35.0,
 }  # fmt: skip
 _REMEMBERED_S = 120.0  # of work: an estimate follows a machine that has become busy
 
