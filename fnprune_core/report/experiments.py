@@ -191,7 +191,8 @@ def _study_blocks(material: Material, study: LesionStudy, suffix: str) -> Iterat
         number = "one random lesion" if study.n_random == 1 else f"{study.n_random} random lesions"
         random_sentence = (
             f" Each is set against {number} of as many units in each layer and of matched "
-            f"magnitude (seed {settings.seed})."
+            f"magnitude (seed {settings.seed}): the control of permuted random directions, for it "
+            "is left to chance which units of a layer are taken, outside of the networks."
         )
     if study.is_tested:
         random_sentence += (

@@ -253,11 +253,11 @@ def lesion_cell(
     )  # fmt: skip
     mean = float(np.nanmean(own_random)) if np.isfinite(own_random).any() else float("nan")
     sentence = f"{name} in {study.columns[column]}: {_with_error(value, error)} nats per token"
-    if np.isfinite(mean):
-        sentence += (
-            f"; its {int(np.isfinite(own_random).sum())} matched random lesions "
-            f"{signed(mean, '+.3f')} on average"
-        )
+    n_read = int(np.isfinite(own_random).sum())
+    if n_read == 1:
+        sentence += f"; its matched random lesion {signed(mean, '+.3f')}"
+    elif n_read:
+        sentence += f"; its {n_read} matched random lesions {signed(mean, '+.3f')} on average"
     return Picture(
         figure=figure,
         alternative=sentence + ".",

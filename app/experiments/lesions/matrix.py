@@ -36,7 +36,8 @@ _POLL_S = 2.0
 STRENGTHS = (-1.0, -0.5, 0.0, 0.25, 0.5, 0.75, 1.0)
 HOW = (
     "Cells say how much more the loss rises than under random lesions of the same size, matched "
-    "by layer and magnitude. A diamond: the effect stands out from random lesions and holds "
+    "by layer and magnitude: the control of permuted random directions, for it is left to chance "
+    "which units of a layer go, outside of the network. A diamond: the effect stands out from random lesions and holds "
     "over the texts, both after correction for all cells (Benjamini–Hochberg, q ≤ 0.05). A ring: "
     "only before it. Matched unit by unit: units of a network act together, so that part "
     "of an effect is that they are silenced at once."
@@ -75,7 +76,7 @@ def show(study: LesionStudy, atlas: NetworkAtlas) -> None:
         _draw_cell(study, row, column, atlas)
         _draw_curve(study, row, atlas)
     _draw_dissociations(study, atlas)
-    _draw_protocol(study)
+    st.caption(protocol_text(study))
 
 
 def selected(study: LesionStudy) -> tuple[int, int]:
@@ -306,15 +307,17 @@ def _other_pairs_text(n: int, study: LesionStudy, a: int, b: int) -> str:
     return f" {wording.count(n, 'other pair')} of networks {verb} the same."
 
 
-def _draw_protocol(study: LesionStudy) -> None:
+def protocol_text(study: LesionStudy) -> str:
+    """Return what was read, which lesions, what is not tested and why, and the study's check."""
     p, s = study.facts.protocol, study.facts.settings
     target = "zero" if s.towards == "zero" else "their mean"
     text = (
         f"{p.n_tokens:,} predictions in {wording.count(p.n_windows, 'window')} of {p.window} "
         f"tokens, text {p.text_sha256[:8]}, {p.dtype} on {p.device}; resampled over "
         f"{study.facts.unit}. {s.units.capitalize()} scaled towards {target}; "
-        f"{s.sink_units} sink units spared per layer; {s.n_random} random lesions each, seed "
-        f"{s.seed}; their spread is moderated over all lesions (Smyth 2004)."
+        f"{s.sink_units} sink units spared per layer; "
+        f"{wording.count(study.n_random, 'random lesion')} for each, seed {s.seed}"
+        f"{'; their spread is moderated over all lesions (Smyth 2004)' if study.is_tested else ''}."
     )
     if untested := study.why_untested():
         text += f" {plain(untested)}"
@@ -327,7 +330,7 @@ def _draw_protocol(study: LesionStudy) -> None:
         )
     for failure in study.facts.failures:
         text += f" Left out: {plain(failure)}"
-    st.caption(text)
+    return text
 
 
 def _code(name: str, atlas: NetworkAtlas, **values: object) -> str:

@@ -13,6 +13,7 @@ from app.experiments.lesions.figures import (
     patient_bars,
     strength_curve,
 )
+from app.experiments.lesions.matrix import protocol_text
 from app.figures.markup import signed
 from app.figures.theme import READING_ROOM
 from app.shell import recipes, resources
@@ -181,6 +182,17 @@ def test_the_pictures_say_what_the_study_holds(studied) -> None:
     assert drawn.figure.data[0].y[1] == 0
     bars = patient_bars(found, 0, name="network 0", palette=READING_ROOM)
     np.testing.assert_allclose(bars.figure.data[0].y, found.change[0, 0], rtol=1e-5)
+
+
+def test_one_random_lesion_is_told_as_one_and_tests_nothing(studied) -> None:
+    study = open_lesions(resources.workspace(), studied[1])
+    alone = replace(study, nll=study.nll[:, :2], magnitude=study.magnitude[:, :2])
+    told = protocol_text(alone)
+    assert "1 random lesion for each" in told
+    assert "two random lesions of each, and there is one" in told
+    assert "moderated" not in told
+    drawn = lesion_cell(alone, 0, 0, name="network 0", palette=READING_ROOM)
+    assert "; its matched random lesion " in drawn.alternative
 
 
 def test_the_python_beside_a_picture_gives_its_numbers(studied) -> None:

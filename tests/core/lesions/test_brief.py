@@ -18,7 +18,8 @@ from fnprune_core.lesions.brief import (
     BriefResult,
     LesionDemonstration,
 )
-from fnprune_core.lesions.sites import LesionSettings, LesionSites
+from fnprune_core.lesions.run import LesionOrder, _Readings
+from fnprune_core.lesions.sites import Lesion, LesionSettings, LesionSites
 from fnprune_core.models.silencing import silenced
 
 SETTINGS = LesionSettings(z=1.5, sink_units=4, n_random=2)
@@ -65,9 +66,11 @@ def test_lesions_are_those_of_a_study_random_ones_too(patient, monkeypatch) -> N
     """Sink units were spared by the random lesions alone, which did not match in magnitude."""
     conditions = _conditions_of(brief.lesion, patient, 0, monkeypatch=monkeypatch)
     page = LesionSites(patient.atlas, patient.recording, patient.language_model, settings=SETTINGS)
-    np.testing.assert_array_equal(conditions[LESION], page.members((0,)))
-    for draw in range(SETTINGS.n_random):
-        np.testing.assert_array_equal(conditions[f"{RANDOM} {draw}"], page.random((0,), draw))
+    order = LesionOrder(decomposition_id="a", lesions=(Lesion(networks=(0,)),), settings=SETTINGS)
+    study = _Readings(order, page)
+    names = (LESION, *(f"{RANDOM} {draw}" for draw in range(SETTINGS.n_random)))
+    for column, name in enumerate(names):
+        np.testing.assert_array_equal(conditions[name], study.units(0, column))
     assert all(not (units & page.spared).any() for units in conditions.values())
     assert len({int(units.sum()) for units in conditions.values()}) == 1
 

@@ -18,6 +18,7 @@ def test_lesions_are_told_with_their_unit_and_correction(made) -> None:
     told = "".join(made.page.text)
     assert "paired t over documents" in told  # the unit, where there are random lesions
     assert "set against 2 random lesions" in told
+    assert "the control of permuted random directions" in told
     assert "false discovery rate" in told
     shown = made.page.tables["lesions"]
     excess = [float(row[7].replace("−", "-")) for row in shown]
