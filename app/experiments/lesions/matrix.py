@@ -37,10 +37,10 @@ STRENGTHS = (-1.0, -0.5, 0.0, 0.25, 0.5, 0.75, 1.0)
 HOW = (
     "Cells say how much more the loss rises than under random lesions of the same size, matched "
     "by layer and magnitude: the control of permuted random directions, for it is left to chance "
-    "which units of a layer go, outside of the network. A diamond: the effect stands out from random lesions and holds "
-    "over the texts, both after correction for all cells (Benjamini–Hochberg, q ≤ 0.05). A ring: "
-    "only before it. Matched unit by unit: units of a network act together, so that part "
-    "of an effect is that they are silenced at once."
+    "which units of a layer go, outside of the network. A diamond: the effect stands out from "
+    "random lesions and holds over the texts, both after correction for all cells "
+    "(Benjamini–Hochberg, q ≤ 0.05). A ring: only before it. Matched unit by unit: units of a "
+    "network act together, so that part of an effect is that they are silenced at once."
 )
 
 
