@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -26,7 +25,7 @@ from fnprune_core.decomposition.numbering import renumbering_here
 from fnprune_core.errors import CorruptArtifactError, NetworksMovedError, SettingsError
 from fnprune_core.storage.folders import storage_errors
 from fnprune_core.storage.json_files import read_checked_json, write_checked_json
-from fnprune_core.storage.locks import locked
+from fnprune_core.storage.locks import locked, renamed_away
 from fnprune_core.storage.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -69,8 +68,7 @@ class ImportCheck:
 
 def path_of(workspace: Workspace, atlas_id: str) -> Path:
     """Return the path of an atlas's annotations, whether or not there are any."""
-    name = workspace.folder("decompositions", atlas_id).name  # refuses any text that is no id
-    return workspace.root / FOLDER / f"{name}.json"
+    return workspace.beside(FOLDER, "decompositions", atlas_id)
 
 
 def read_annotations(workspace: Workspace, atlas_id: str) -> Annotations:
@@ -125,11 +123,7 @@ def annotate(
 
 def set_aside(workspace: Workspace, atlas_id: str) -> Path:
     """Rename the file of an atlas's annotations out of the way; return its new path."""
-    path = path_of(workspace, atlas_id)
-    new_path = path.with_name(f"{path.stem}-set-aside-{uuid.uuid4().hex[:8]}.json")
-    with locked(path), storage_errors(path), suppress(FileNotFoundError):  # another was faster
-        path.rename(new_path)
-    return new_path
+    return renamed_away(path_of(workspace, atlas_id))
 
 
 def match_stored(workspace: Workspace, atlas: NetworkAtlas) -> tuple[Annotations, Renumbering]:

@@ -88,8 +88,7 @@ class Carried:
 
 def path_of(workspace: Workspace, atlas_id: str) -> Path:
     """Return the path of the identities of an atlas's networks."""
-    name = workspace.folder("decompositions", atlas_id).name  # refuses any text that is no id
-    return workspace.root / FOLDER / f"{name}.json"
+    return workspace.beside(FOLDER, "decompositions", atlas_id)
 
 
 def read_identities(workspace: Workspace, atlas_id: str) -> dict[int, Identity]:

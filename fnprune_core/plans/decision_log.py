@@ -5,9 +5,7 @@ a plan is found by the hash of its inputs, and neither its name nor the way to i
 cuts. Like names of networks, notes outlive the plan: made again, it has the same id and finds them.
 """
 
-import uuid
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +19,7 @@ from fnprune_core.inputs.numbers import MOST_NETWORKS
 from fnprune_core.inputs.records import record_of
 from fnprune_core.storage.folders import storage_errors
 from fnprune_core.storage.json_files import read_checked_json, write_checked_json
-from fnprune_core.storage.locks import locked
+from fnprune_core.storage.locks import locked, renamed_away
 from fnprune_core.storage.workspace import Workspace
 
 FOLDER = Path("notes") / "plans"
@@ -162,8 +160,7 @@ def outcome(decisions: Iterable[Decision]) -> set[int]:
 
 def path_of(workspace: Workspace, plan_id: str) -> Path:
     """Return the path of a plan's notes, whether or not there are any."""
-    name = workspace.folder("plans", plan_id).name  # refuses what is no id
-    return workspace.root / FOLDER / f"{name}.json"
+    return workspace.beside(FOLDER, "plans", plan_id)
 
 
 def read_notes(workspace: Workspace, plan_id: str) -> PlanNotes:
@@ -231,11 +228,7 @@ def delete_notes(workspace: Workspace, plan_id: str) -> None:
 
 def set_aside(workspace: Workspace, plan_id: str) -> Path:
     """Rename a plan's notes out of the way; return their new path."""
-    path = path_of(workspace, plan_id)
-    new_path = path.with_name(f"{path.stem}-set-aside-{uuid.uuid4().hex[:8]}.json")
-    with locked(path), storage_errors(path), suppress(FileNotFoundError):  # another was faster
-        path.rename(new_path)
-    return new_path
+    return renamed_away(path_of(workspace, plan_id))
 
 
 def _write(path: Path, notes: PlanNotes) -> None:

@@ -122,8 +122,7 @@ def heads_of(
 
 def path_of(workspace: Workspace, atlas_id: str) -> Path:
     """Return the path of an atlas's heads, whether or not they were computed."""
-    name = workspace.folder("decompositions", atlas_id).name  # refuses any text that is no id
-    return workspace.root / FOLDER / f"{name}.json"
+    return workspace.beside(FOLDER, "decompositions", atlas_id)
 
 
 def store_heads(workspace: Workspace, atlas: NetworkAtlas, heads: NetworkHeads) -> None:

@@ -1,7 +1,8 @@
 """Locks of small files that several processes write, such as names and notes."""
 
+import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from fnprune_core.storage.folders import lock_file, storage_errors, take_lock
@@ -29,3 +30,11 @@ def locked(path: Path) -> Iterator[None]:
             wait_s=_WAIT_S,
         )
         yield
+
+
+def renamed_away(path: Path) -> Path:
+    """Rename a file that cannot be read out of the way; return its new path."""
+    new_path = path.with_name(f"{path.stem}-set-aside-{uuid.uuid4().hex[:8]}.json")
+    with locked(path), storage_errors(path), suppress(FileNotFoundError):  # another was faster
+        path.rename(new_path)
+    return new_path

@@ -125,6 +125,13 @@ class Workspace:
             )
         return self.root / kind / id
 
+    def beside(self, folder: str | Path, kind: str, id: str) -> Path:
+        """Return the path of what is kept of an artifact beside it, in a folder of its own.
+
+        Names and notes outlive the artifact: made again, it has the same id and finds them.
+        """
+        return self.root / folder / f"{self.folder(kind, id).name}.json"
+
     def has(self, kind: str, id: str) -> bool:
         """Whether a whole artifact is there."""
         return _is_id(id) and _is_file(self.folder(kind, id) / MANIFEST)

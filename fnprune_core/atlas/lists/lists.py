@@ -71,8 +71,7 @@ class Lists:
 
 def path_of(workspace: Workspace, atlas_id: str) -> Path:
     """Return the path of an atlas's lists, whether or not there are any."""
-    name = workspace.folder("decompositions", atlas_id).name  # refuses any text that is no id
-    return workspace.root / FOLDER / f"{name}.json"
+    return workspace.beside(FOLDER, "decompositions", atlas_id)
 
 
 def read_lists(workspace: Workspace, atlas_id: str) -> Lists:

@@ -9,5 +9,4 @@ FOLDER = "promoted"
 
 def promoted_path(workspace: Workspace, atlas_id: str) -> Path:
     """Return the path of an atlas's promoted tokens, whether or not they were computed."""
-    name = workspace.folder("decompositions", atlas_id).name  # refuses any text that is no id
-    return workspace.root / FOLDER / f"{name}.json"
+    return workspace.beside(FOLDER, "decompositions", atlas_id)
