@@ -1,6 +1,7 @@
 """The picture: a figure, its text alternative, its numbers, and the house style."""
 
 import html
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +49,7 @@ COLUMN_NAMES = {
     "variance_left_out": "variance lost when left out",
 }
 _P_COLUMNS = ("p", "q", "p_corrected")
+Axis = str | Mapping[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -64,8 +66,27 @@ def safe(text: str) -> str:
     return html.escape(text, quote=False)
 
 
-def style(figure: Any, palette: Palette, *, height: int, left: int = 48, bottom: int = 44) -> Any:
-    """Set a figure's type and colours to the page's; the page shows through behind it."""
+def style(
+    figure: Any,
+    palette: Palette,
+    *,
+    height: int,
+    x: Axis = None,
+    y: Axis = None,
+    legend: bool = False,
+    **layout: Any,
+) -> Any:
+    """Set a figure's type and colours to the page's; the page shows through behind it.
+
+    Parameters
+    ----------
+    x, y : str or mapping, optional
+        The title of all axes in this direction, or what plotly can set of them.
+    legend : bool
+        Whether the names of traces stand in a line above the plot.
+    **layout
+        What else plotly can set.
+    """
     present = figure.layout.to_plotly_json()
     axis = {
         "gridcolor": palette.line,
@@ -77,27 +98,38 @@ def style(figure: Any, palette: Palette, *, height: int, left: int = 48, bottom:
         "title": {"standoff": 8, "font": {"size": 13, "color": palette.quiet}},
         "automargin": True,
     }
+    font = {"family": palette.font, "size": 13}
     styled = {
         "template": "none",
         "height": height,
-        "margin": {"l": left, "r": 12, "t": 12, "b": bottom, "pad": 2},
+        "margin": {"l": 48, "r": 12, "t": 36 if legend else 12, "b": 44, "pad": 2},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"family": palette.font, "size": 13, "color": palette.quiet},
+        "font": {**font, "color": palette.quiet},
         "hoverlabel": {
             "bgcolor": palette.surface,
             "bordercolor": palette.line,
-            "font": {"family": palette.font, "size": 13, "color": palette.text},
+            "font": {**font, "color": palette.text},
         },
-        "showlegend": False,
+        "showlegend": legend,
         "dragmode": False,
         "bargap": 0.25,
-        **{name: axis | {"showgrid": False} for name in _axes(present, "xaxis")},
-        **{name: axis for name in _axes(present, "yaxis")},
+        **dict.fromkeys(_axes(present, "xaxis"), _merged(axis | {"showgrid": False}, _axis(x))),
+        **dict.fromkeys(_axes(present, "yaxis"), _merged(axis, _axis(y))),
     }
+    if legend:
+        styled["legend"] = {
+            "orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "bgcolor": "rgba(0,0,0,0)",
+            "font": {"color": palette.text},
+        }  # fmt: skip
     # At once: changing one value after the other takes plotly eight times as long.
-    figure.layout = go.Layout(_merged(present, styled))
+    figure.layout = go.Layout(_merged(_merged(present, styled), layout))
     return figure
+
+
+def _axis(given: Axis) -> dict[str, Any]:
+    options = {"title": given} if isinstance(given, str) else dict(given or {})
+    return options | ({"title": {"text": options["title"]}} if "title" in options else {})
 
 
 def _axes(layout: dict[str, Any], prefix: str) -> set[str]:
@@ -112,22 +144,6 @@ def _merged(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
         both = isinstance(before, dict) and isinstance(value, dict)
         merged[name] = _merged(before, value) if both else value  # type: ignore[arg-type]
     return merged
-
-
-def legend_on_top(figure: Any, palette: Palette) -> None:
-    """Show the legend in one line above the plot."""
-    figure.update_layout(
-        showlegend=True,
-        margin_t=36,
-        legend={
-            "orientation": "h",
-            "x": 0,
-            "y": 1.0,
-            "yanchor": "bottom",
-            "font": {"color": palette.text},
-            "bgcolor": "rgba(0,0,0,0)",
-        },
-    )
 
 
 def column_name(column: str) -> str:

@@ -9,7 +9,8 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from app.figures.base import Picture, legend_on_top, safe, style
+from app.figures import marks
+from app.figures.base import Picture, safe, style
 from app.figures.markup import signed
 from app.figures.theme import Palette, parcel_scale, qualitative, rgba
 
@@ -75,26 +76,17 @@ def units_map(
     for trace in _unit_traces(points, colouring, palette):
         figure.add_trace(trace)
     is_of_selected = points.network == selected
-    figure.add_scattergl(
-        x=points.places[is_of_selected, 0],
-        y=points.places[is_of_selected, 1],
-        mode="markers",
-        marker={
-            "size": 7,
-            "color": palette.accent,
-            "line": {"color": palette.canvas, "width": 0.8},
-        },
-        hoverinfo="skip",
-        name=f"network {selected}",
-        selected={"marker": {"opacity": 1}},
-        unselected={"marker": {"opacity": 0.15}},
-    )
+    marks.points(
+        figure, *points.places[is_of_selected].T, colour=palette.accent, size=7, kind="scattergl",
+        marker={"line": {"color": palette.canvas, "width": 0.8}}, name=f"network {selected}",
+        selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 0.15}},
+        showlegend=False,
+    )  # fmt: skip
     _add_numbers(figure, points, selected=selected, palette=palette)
-    _frame_places(figure, palette, points.places, height=640)
-    if colouring.by == "domain":
-        legend_on_top(figure, palette)
-        figure.update_traces(showlegend=False, selector={"hoverinfo": "skip"})
-    figure.update_layout(dragmode="lasso", newselection={"line": {"color": palette.accent}})
+    _frame_places(
+        figure, palette, points.places, height=640, legend=colouring.by == "domain",
+        dragmode="lasso", newselection={"line": {"color": palette.accent}},
+    )  # fmt: skip
     n, n_members = len(points.network), int((points.network >= 0).sum())
     sizes = np.bincount(points.network[points.network >= 0], minlength=len(colouring.names))
     return Picture(
@@ -236,15 +228,14 @@ def _point_trace(
 
 
 def _frame_places(
-    figure: go.Figure, palette: Palette, places: NDArray[np.floating], *, height: int
+    figure: go.Figure, palette: Palette, places: NDArray[np.floating], **layout: Any
 ) -> None:
     """Give a figure bare axes that frame all places."""
-    style(figure, palette, height=height, left=4, bottom=4)
     low, high = places.min(axis=0), places.max(axis=0)
     pad = np.maximum(0.04 * (high - low), 0.1)
     bare = {"showgrid": False, "showticklabels": False, "ticks": "", "mirror": True, "linewidth": 1}
-    figure.update_xaxes(range=[low[0] - pad[0], high[0] + pad[0]], **bare)
-    figure.update_yaxes(range=[low[1] - pad[1], high[1] + pad[1]], **bare)
+    x, y = (bare | {"range": span} for span in np.stack([low - pad, high + pad], axis=1).tolist())
+    style(figure, palette, x=x, y=y, margin={"l": 4, "b": 4}, **layout)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -279,32 +270,22 @@ def networks_map(points: NetworkPoints, *, selected: int, alike: str, palette: P
         if not len(rows):
             continue
         is_selected = rows == selected
-        figure.add_scatter(
-            x=points.places[rows, 0],
-            y=points.places[rows, 1],
-            mode="markers+text",
-            text=[str(k) for k in rows],
-            textfont={"size": 12, "color": palette.text},
-            customdata=rows.astype(np.int32),
+        ring = {
+            "width": np.where(is_selected, 3.0, 1.0),
+            "color": [palette.text if s else colours[d] for s in is_selected],
+        }
+        marks.points(
+            figure, *points.places[rows].T, colour=[rgba(colours[d], 0.35)] * len(rows),
+            size=size[rows], marker={"line": ring}, mode="markers+text",
+            text=[str(k) for k in rows], textfont={"size": 12, "color": palette.text},
+            customdata=rows, name=safe(name), hover="%{hovertext}",
             hovertext=[
                 f"{k} · {safe(points.names[k])}<br>{int(points.sizes[k]):,} units"
                 for k in rows.tolist()
             ],
-            hovertemplate="%{hovertext}<extra></extra>",
-            name=safe(name),
-            marker={
-                "size": size[rows],
-                "color": [rgba(colours[d], 0.35)] * len(rows),
-                "line": {
-                    "width": np.where(is_selected, 3.0, 1.0),
-                    "color": [palette.text if s else colours[d] for s in is_selected],
-                },
-            },
-            selected={"marker": {"opacity": 1}},
-            unselected={"marker": {"opacity": 1}},
-        )
-    _frame_places(figure, palette, points.places, height=560)
-    legend_on_top(figure, palette)
+            **marks.UNCHANGED,
+        )  # fmt: skip
+    _frame_places(figure, palette, points.places, height=560, legend=True)
     figure.update_layout(legend_itemclick=False, legend_itemdoubleclick=False)
     distances = np.linalg.norm(points.places - points.places[selected], axis=1)
     nearest = np.argsort(distances)[1:4]

@@ -5,7 +5,8 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from app.figures.base import Picture, legend_on_top, style
+from app.figures.base import Picture, style
+from app.figures.marks import bars, line
 from app.figures.theme import Palette
 
 
@@ -13,29 +14,17 @@ def removal_profile(
     removed: NDArray[np.integer], widths: NDArray[np.integer], *, palette: Palette
 ) -> Picture:
     """Draw the share of each layer's units that a plan removes."""
-    percent = (removed / widths * 100).astype(np.float32)
-    layers = np.arange(len(widths), dtype=np.int16)
-    figure = go.Figure()
-    figure.add_bar(
-        x=layers,
-        y=np.full(len(widths), 100, dtype=np.float32),
-        marker={"color": palette.silhouette, "line": {"width": 0}},
-        hoverinfo="skip",
-    )
-    figure.add_bar(
-        x=layers,
-        y=percent,
-        marker={"color": palette.accent, "line": {"width": 0}},
-        customdata=np.stack([removed, widths], axis=1),
-        hovertemplate=(
-            "layer %{x}: %{customdata[0]:,} of %{customdata[1]:,} removed (%{y:.1f} %)"
-            "<extra></extra>"
-        ),
-    )
-    style(figure, palette, height=220)
-    figure.update_layout(barmode="overlay", bargap=0.12)
-    figure.update_xaxes(title_text="layer")
-    figure.update_yaxes(title_text="% removed", range=[0, 100], tickvals=[0, 50, 100])
+    percent = removed / widths * 100
+    layers = np.arange(len(widths))
+    figure = bars(go.Figure(), layers, np.full(len(widths), 100), colour=palette.silhouette)
+    bars(
+        figure, layers, percent, colour=palette.accent, customdata=np.stack([removed, widths], 1),
+        hover="layer %{x}: %{customdata[0]:,} of %{customdata[1]:,} removed (%{y:.1f} %)",
+    )  # fmt: skip
+    style(
+        figure, palette, height=220, barmode="overlay", bargap=0.12, x="layer",
+        y={"title": "% removed", "range": [0, 100], "tickvals": [0, 50, 100]},
+    )  # fmt: skip
     n_whole = int((removed == 0).sum())
     return Picture(
         figure=figure,
@@ -52,24 +41,18 @@ def shares_profile(
     before: NDArray[np.floating], after: NDArray[np.floating], *, palette: Palette
 ) -> Picture:
     """Draw the share of its units that each layer gives, before and after a search."""
-    layers = np.arange(len(before), dtype=np.int16)
+    layers = np.arange(len(before))
     figure = go.Figure()
     for name, shares, colour, dash in (
         ("before", before, palette.quiet, "dot"),
         ("after", after, palette.accent, "solid"),
     ):
-        figure.add_scatter(
-            x=layers,
-            y=(100 * shares).astype(np.float32),
-            name=name,
-            mode="lines",
-            line={"color": colour, "dash": dash, "width": 2, "shape": "hvh"},
-            hovertemplate=f"layer %{{x}}: %{{y:.1f}} % {name}<extra></extra>",
-        )
-    style(figure, palette, height=240)
-    legend_on_top(figure, palette)
-    figure.update_xaxes(title_text="layer")
-    figure.update_yaxes(title_text="% removed", rangemode="tozero")
+        line(
+            figure, layers, 100 * shares, colour=colour, line={"dash": dash, "shape": "hvh"},
+            name=name, hover=f"layer %{{x}}: %{{y:.1f}} % {name}",
+        )  # fmt: skip
+    removed = {"title": "% removed", "rangemode": "tozero"}
+    style(figure, palette, height=240, legend=True, x="layer", y=removed)
     change = np.abs(after - before)
     return Picture(
         figure=figure,

@@ -6,28 +6,16 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from app.figures.marks import bars, colour_bar, ticks
 from app.figures.raster import group_columns
 from app.figures.theme import Palette
 
 
-def colour_bar(threshold: float, limit: float) -> dict[str, Any]:
+def threshold_bar(threshold: float, limit: float) -> dict[str, Any]:
     """Return a colour bar below a picture that tells the threshold and both limits."""
-    ticks = np.array([-limit, -threshold, threshold, limit])
-    return {
-        "orientation": "h",
-        "thickness": 8,
-        "len": 0.42,
-        "lenmode": "fraction",
-        "x": 0,
-        "xanchor": "left",
-        "yref": "container",
-        "y": 0.01,
-        "yanchor": "bottom",
-        "outlinewidth": 0,
-        "tickvals": ticks.tolist(),
-        "ticktext": [f"−{limit:.3g}", f"−{threshold:g}", f"{threshold:g}", f"z {limit:.3g}"],
-        "tickfont": {"size": 12},
-    }
+    texts = [f"−{limit:.3g}", f"−{threshold:g}", f"{threshold:g}", f"z {limit:.3g}"]
+    places = [-limit, -threshold, threshold, limit]
+    return colour_bar(lenmode="fraction", tickfont={"size": 12}, **ticks(texts, places))
 
 
 def add_profile(
@@ -39,27 +27,16 @@ def add_profile(
     col: int,
 ) -> None:
     """Draw the share of each layer's units beyond the threshold as bars, layers upwards."""
-    percent = profile.astype(np.float32) * 100
-    figure.add_bar(
-        x=percent,
-        y=np.arange(len(profile), dtype=np.int16),
-        orientation="h",
-        marker_color=palette.quiet,
-        marker_line_width=0,
-        hovertemplate="layer %{y}: %{x:.2f} % of its units<extra></extra>",
-        showlegend=False,
-        row=row,
-        col=col,
-    )
+    percent = profile * 100
+    bars(
+        figure, percent, np.arange(len(profile)), colour=palette.quiet, orientation="h",
+        hover="layer %{y}: %{x:.2f} % of its units", showlegend=False, row=row, col=col,
+    )  # fmt: skip
     top = max(float(percent.max()), 0.1)
     figure.update_xaxes(
-        title_text="% of layer",
-        range=[0, top * 1.05],
-        tickvals=[0, top],
-        ticktext=["0", f"{top:.1f}"],
-        row=row,
-        col=col,
-    )
+        title_text="% of layer", range=[0, top * 1.05], row=row, col=col,
+        **ticks(["0", f"{top:.1f}"], [0, top]),
+    )  # fmt: skip
     figure.update_yaxes(
         showgrid=False, range=[-0.5, len(profile) - 0.5], nticks=5, row=row, col=col
     )

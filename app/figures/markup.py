@@ -19,6 +19,12 @@ def signed(value: float, form: str) -> str:
     return format(float(value), form).replace("-", "−")
 
 
+def short(text: str, most: int) -> str:
+    """Return a text in one line of at most so many letters, what cannot be seen shown."""
+    text = visible(" ".join(text.split()))
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def token_strip(
     pieces: Sequence[str],
     values: NDArray[np.floating],

@@ -10,6 +10,8 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from app.figures.base import Picture, safe, style
+from app.figures.marks import cells, colour_bar, ticks
+from app.figures.markup import short
 from app.figures.theme import Palette
 
 MOST_NAMED = 100  # networks: beyond, hover tells numbers alone
@@ -54,9 +56,7 @@ class Arrangement:
 
 def hover_name(names: Sequence[str], network: int, *, longest: int = _NAME) -> str:
     """Return a network's number and name, short and escaped, for a hover."""
-    name = names[network]
-    name = name if len(name) <= longest else name[: longest - 1] + "…"
-    return f"{network} · {safe(name)}"
+    return f"{network} · {safe(short(names[network], longest))}"
 
 
 def pair_scale(palette: Palette, *, is_signed: bool) -> list[tuple[float, str]]:
@@ -97,44 +97,25 @@ def matrix(
     ordered_values = values[np.ix_(order, order)].astype(np.float32)
     np.fill_diagonal(ordered_values, np.nan)
     limit = limit_of(values)
-    figure = go.Figure(
-        go.Heatmap(
-            z=ordered_values,
-            zmin=-limit if measure.is_signed else 0.0,
-            zmax=limit,
-            colorscale=pair_scale(palette, is_signed=measure.is_signed),
-            hoverongaps=False,
-            hovertemplate="%{text}<br>" + measure.says + " %{z:.2f}<extra></extra>",
-            text=_pair_names(order, names),
-            colorbar={
-                "orientation": "h",
-                "thickness": 8,
-                "len": 0.42,
-                "x": 0,
-                "xanchor": "left",
-                "yref": "container",
-                "y": 0.01,
-                "yanchor": "bottom",
-                "outlinewidth": 0,
-                "nticks": 5,
-            },
-        )
-    )
-    style(figure, palette, height=height, left=30, bottom=56)
+    figure = cells(
+        go.Figure(), ordered_values, span=(-limit if measure.is_signed else 0.0, limit),
+        scale=pair_scale(palette, is_signed=measure.is_signed), text=_pair_names(order, names),
+        hover="%{text}<br>" + measure.says + " %{z:.2f}", colorbar=colour_bar(nticks=5),
+    )  # fmt: skip
+    places = _ticks(arrangement)
+    # The y axis names the blocks; on the x axis their names would lie over one another.
+    x_places = {"showticklabels": False, "ticks": ""} if arrangement.blocks else places
+    # Not locked to square cells: on a narrow screen the matrix fills the height instead.
+    style(
+        figure, palette, height=height, margin={"l": 30, "b": 56},
+        x={"range": [-0.5, k - 0.5], "showline": False, **x_places},
+        y={"range": [k - 0.5, -0.5], "showgrid": False, "showline": False, **places},
+    )  # fmt: skip
     place = int(np.flatnonzero(order == selected)[0])
-    for box in (
-        (-0.5, place - 0.5, k - 0.5, place + 0.5),
-        (place - 0.5, -0.5, place + 0.5, k - 0.5),
-    ):
+    for box in ((0, place, k, place + 1), (place, 0, place + 1, k)):
         figure.add_shape(_box(box, palette.accent, 1.5))
     for _, first, end in arrangement.blocks:
-        figure.add_shape(_box((first - 0.5, first - 0.5, end - 0.5, end - 0.5), palette.text, 1.0))
-    ticks = _ticks(arrangement)
-    # The y axis names the blocks; on the x axis their names would lie over one another.
-    x_ticks = {"showticklabels": False, "ticks": ""} if arrangement.blocks else ticks
-    # Not locked to square cells: on a narrow screen the matrix fills the height instead.
-    figure.update_xaxes(range=[-0.5, k - 0.5], showline=False, **x_ticks)
-    figure.update_yaxes(range=[k - 0.5, -0.5], showgrid=False, showline=False, **ticks)
+        figure.add_shape(_box((first, first, end, end), palette.text, 1.0))
     return Picture(
         figure=figure,
         alternative=_describe_matrix(values, measure, arrangement, names),
@@ -151,8 +132,9 @@ def _pair_names(order: NDArray[np.integer], names: Sequence[str]) -> NDArray[np.
     return np.asarray(words[:, None] + "<br>" + words[None, :], dtype=object)
 
 
-def _box(corners: tuple[float, float, float, float], colour: str, width: float) -> dict[str, Any]:
-    x0, y0, x1, y1 = corners
+def _box(corners: tuple[int, int, int, int], colour: str, width: float) -> dict[str, Any]:
+    """Return a frame around the cells from the first two corners to before the last two."""
+    x0, y0, x1, y1 = (corner - 0.5 for corner in corners)
     return {
         "type": "rect", "x0": x0, "y0": y0, "x1": x1, "y1": y1,
         "line": {"color": colour, "width": width}, "fillcolor": "rgba(0,0,0,0)",
@@ -163,14 +145,10 @@ def _ticks(arrangement: Arrangement) -> dict[str, Any]:
     """Return ticks in the middle of blocks, or at every few networks where there are none."""
     if arrangement.blocks:
         wide_blocks = [block for block in arrangement.blocks if block[2] - block[1] > 1]
-        return {
-            "tickvals": [(first + end - 1) / 2 for _, first, end in wide_blocks],
-            "ticktext": [safe(name) for name, _, _ in wide_blocks],
-            "ticks": "",
-        }
-    every = max(1, len(arrangement.order) // 12)
-    places = list(range(0, len(arrangement.order), every))
-    return {"tickvals": places, "ticktext": [str(arrangement.order[i]) for i in places]}
+        middles = [(first + end - 1) / 2 for _, first, end in wide_blocks]
+        return ticks([safe(name) for name, _, _ in wide_blocks], middles, ticks="")
+    places = range(0, len(arrangement.order), max(1, len(arrangement.order) // 12))
+    return ticks([str(arrangement.order[i]) for i in places], places)
 
 
 def pair_table(

@@ -8,8 +8,9 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from app.figures.base import Picture, legend_on_top, safe, style
-from app.figures.maps import add_profile, colour_bar
+from app.figures.base import Picture, safe, style
+from app.figures.maps import add_profile, threshold_bar
+from app.figures.marks import bars, cells, line, named, points, rule
 from app.figures.markup import visible
 from app.figures.raster import bin_starts, group_columns, pool_columns
 from app.figures.theme import Palette, diverging_scale, parcel_scale, rgba
@@ -48,38 +49,23 @@ def network_map(
     arranged_values = values if labels is None else group_columns(values, labels)
     pooled = pool_columns(arranged_values, MAP_COLUMNS)
     pooled = np.where(np.abs(np.nan_to_num(pooled)) > threshold, pooled, pooled * 0)
-    starts = bin_starts(values.shape[1], MAP_COLUMNS)
-    n_layers = len(values)
-    layers = np.arange(n_layers, dtype=np.int16)
     figure = make_subplots(
         rows=1, cols=2, shared_yaxes=True, column_widths=[0.86, 0.14], horizontal_spacing=0.02
     )
-    place_text = "near unit %{x}" if labels is None else "grouped by network"
-    figure.add_heatmap(
-        z=pooled.astype(np.float32),
-        x=starts,
-        y=layers,
-        zmin=-limit,
-        zmax=limit,
-        colorscale=diverging_scale(palette, threshold=threshold, limit=limit),
-        hoverongaps=False,
-        hovertemplate=f"layer %{{y}}, {place_text}<br>z %{{z:.1f}}<extra></extra>",
-        colorbar=colour_bar(threshold, limit),
-        row=1,
-        col=1,
-    )
-    add_profile(figure, profile, palette, row=1, col=2)
-    style(figure, palette, height=max(300, 150 + 9 * n_layers), bottom=96)
-    order = "units, by index" if labels is None else "units, grouped by network"
     has_index = labels is None
+    place_text = "near unit %{x}" if has_index else "grouped by network"
+    cells(
+        figure, pooled, x=bin_starts(values.shape[1], MAP_COLUMNS), y=np.arange(len(values)),
+        span=(-limit, limit), scale=diverging_scale(palette, threshold=threshold, limit=limit),
+        hover=f"layer %{{y}}, {place_text}<br>z %{{z:.1f}}",
+        colorbar=threshold_bar(threshold, limit), row=1, col=1,
+    )  # fmt: skip
+    add_profile(figure, profile, palette, row=1, col=2)
+    style(figure, palette, height=max(300, 150 + 9 * len(values)), margin={"b": 96})
     figure.update_xaxes(
-        title_text=order,
-        showticklabels=has_index,
-        ticks="outside" if has_index else "",
-        nticks=5,
-        row=1,
-        col=1,
-    )
+        title_text="units, by index" if has_index else "units, grouped by network",
+        showticklabels=has_index, ticks="outside" if has_index else "", nticks=5, row=1, col=1,
+    )  # fmt: skip
     figure.update_yaxes(title_text="layer", showgrid=False, row=1, col=1)
     figure.update_yaxes(showgrid=False, showticklabels=False, ticks="", row=1, col=2)
     return Picture(
@@ -87,7 +73,7 @@ def network_map(
         alternative=_describe_map(values, profile, network=network, threshold=threshold),
         table=pd.DataFrame(
             {
-                "layer": layers,
+                "layer": np.arange(len(values)),
                 f"% of units with |z| > {threshold:g}": np.round(profile * 100, 3),
                 "largest z": np.nanmax(values, axis=1).round(2),
                 "smallest z": np.nanmin(values, axis=1).round(2),
@@ -135,25 +121,18 @@ def parcellation_map(
     columns = np.linspace(0, labels.shape[1] - 1, min(n_columns, labels.shape[1])).astype(int)
     shown_labels = grouped[:, columns].astype(np.float32)
     shown_labels[shown_labels == -2] = np.nan
-    figure = go.Figure(
-        go.Heatmap(
-            z=shown_labels,
-            x=np.linspace(0, 100, len(columns), dtype=np.float32),
-            y=np.arange(len(labels), dtype=np.int16),
-            zmin=-1.5,
-            zmax=n_networks - 0.5,
-            colorscale=parcel_scale(palette, n_networks, colours=colours),
-            showscale=False,
-            hoverongaps=False,
-            customdata=None if names is None else _hover_names(shown_labels, names),
-            hovertemplate="layer %{y}: network %{z}"
-            + ("" if names is None else " · %{customdata}")
-            + "<extra></extra>",
-        )
-    )
-    style(figure, palette, height=max(260, 90 + 8 * len(labels)))
-    figure.update_xaxes(title_text="% of the layer's units, grouped by network")
-    figure.update_yaxes(title_text="layer", showgrid=False)
+    told = "" if names is None else " · %{customdata}"
+    figure = cells(
+        go.Figure(), shown_labels, x=np.linspace(0, 100, len(columns)), y=np.arange(len(labels)),
+        span=(-1.5, n_networks - 0.5),
+        scale=parcel_scale(palette, n_networks, colours=colours),
+        customdata=None if names is None else _hover_names(shown_labels, names),
+        hover="layer %{y}: network %{z}" + told,
+    )  # fmt: skip
+    style(
+        figure, palette, height=max(260, 90 + 8 * len(labels)),
+        x="% of the layer's units, grouped by network", y={"title": "layer", "showgrid": False},
+    )  # fmt: skip
     valid = labels != -2
     share = ((labels >= 0) & valid).sum(axis=1) / valid.sum(axis=1)
     sizes = np.bincount(labels[labels >= 0].ravel(), minlength=n_networks)
@@ -197,37 +176,26 @@ def time_course(
     selected : int, optional
         A token to be marked.
     """
-    x = np.arange(len(values), dtype=np.int32)
+    x = np.arange(len(values))
     finite = np.nan_to_num(values).astype(np.float32)
     figure = go.Figure()
     for half, colour in (
         (np.maximum(finite, 0), palette.hot[1]),
         (np.minimum(finite, 0), palette.cold[1]),
     ):
-        figure.add_scatter(
-            x=x,
-            y=half,
-            mode="lines",
-            line_width=0,
-            fill="tozeroy",
-            fillcolor=rgba(colour, 0.45),
-            hoverinfo="skip",
-        )
-    figure.add_scatter(
-        x=x,
-        y=values.astype(np.float32),
-        mode="lines",
-        line={"color": palette.text, "width": 1},
+        line(figure, x, half, colour=None, width=0, fill="tozeroy", fillcolor=rgba(colour, 0.45))
+    line(
+        figure, x, values, colour=palette.text, width=1,
         customdata=[safe(visible(text)) for text in texts],
-        hovertemplate="token %{x}: “%{customdata}”<br>strength %{y:.2f}<extra></extra>",
+        hover="token %{x}: “%{customdata}”<br>strength %{y:.2f}",
+    )  # fmt: skip
+    style(
+        figure, palette, height=190, x="token in the session", y={"title": "strength", "nticks": 4}
     )
-    style(figure, palette, height=190)
     if n_dummy_tokens:
-        figure.add_vline(x=n_dummy_tokens - 0.5, line={"color": palette.line, "width": 1})
+        rule(figure, palette.line, x=n_dummy_tokens - 0.5)
     if selected is not None and 0 <= selected < len(values):
-        figure.add_vline(x=selected, line={"color": palette.accent, "width": 1.5})
-    figure.update_xaxes(title_text="token in the session")
-    figure.update_yaxes(title_text="strength", nticks=4)
+        rule(figure, palette.accent, x=selected, width=1.5)
     peak = int(np.abs(finite).argmax())
     return Picture(
         figure=figure,
@@ -243,25 +211,17 @@ def time_course(
 def domain_bars(share: NDArray[np.floating], names: Sequence[str], *, palette: Palette) -> Picture:
     """Draw how a network's energy divides over domains: shares (n_domains,) that sum to one."""
     order = np.argsort(share)
-    percent = (share[order] * 100).astype(np.float32)
-    labels = [safe(names[i]) for i in order]
+    percent = share[order] * 100
     colours = [palette.accent if value > 50 else palette.quiet for value in percent]
-    figure = go.Figure(
-        go.Bar(
-            x=percent,
-            y=labels,
-            orientation="h",
-            marker={"color": colours, "line": {"width": 0}},
-            text=[f"{value:.0f} %" for value in percent],
-            textposition="outside",
-            cliponaxis=False,
-            textfont={"color": palette.text},
-            hovertemplate="%{y}: %{x:.1f} % of the energy<extra></extra>",
-        )
-    )
-    style(figure, palette, height=56 + 30 * len(names))
-    figure.update_xaxes(title_text="% of energy per token", range=[0, 112], tickvals=[0, 50, 100])
-    figure.update_yaxes(showgrid=False, ticks="", tickfont={"color": palette.text})
+    figure = bars(
+        go.Figure(), percent, [safe(names[i]) for i in order], colour=colours, orientation="h",
+        text=[f"{value:.0f} %" for value in percent], textposition="outside", cliponaxis=False,
+        textfont={"color": palette.text}, hover="%{y}: %{x:.1f} % of the energy",
+    )  # fmt: skip
+    style(
+        figure, palette, height=56 + 30 * len(names), y=named(palette),
+        x={"title": "% of energy per token", "range": [0, 112], "tickvals": [0, 50, 100]},
+    )  # fmt: skip
     top = int(share.argmax())
     return Picture(
         figure=figure,
@@ -280,31 +240,15 @@ def agreement_scatter(table: pd.DataFrame, *, selected: int | None, palette: Pal
         As `NetworkAtlas.table()` makes it.
     """
     agreement, variance = table["run_agreement"].to_numpy(), table["variance_alone"].to_numpy()
-    is_selected = (table["network"] == selected).to_numpy()
-    figure = go.Figure(
-        go.Scatter(
-            x=variance.astype(np.float32) * 100,
-            y=agreement.astype(np.float32),
-            mode="markers",
-            customdata=table["network"].to_numpy(),
-            text=[safe(str(domain)) for domain in table["top_domain"]],
-            marker={
-                "size": np.where(is_selected, 15, 9),
-                "color": [palette.accent if s else rgba(palette.quiet, 0.75) for s in is_selected],
-                "line": {"color": palette.canvas, "width": 1},
-            },
-            selected={"marker": {"color": palette.accent}},
-            unselected={"marker": {"opacity": 0.8}},
-            hovertemplate=(
-                "network %{customdata}<br>agreement of runs %{y:.2f}, alone %{x:.2f} % of variance"
-                "<br>most in %{text}<extra></extra>"
-            ),
-        )
-    )
-    figure.add_hline(y=0.8, line={"color": palette.line, "dash": "dot", "width": 1})
-    style(figure, palette, height=320)
-    figure.update_xaxes(title_text="% of variance it explains alone", rangemode="tozero")
-    figure.update_yaxes(title_text="agreement of runs", range=[min(0.0, agreement.min()), 1.04])
+    figure = network_points(
+        table, "run_agreement", selected=selected, palette=palette, named_by="top_domain",
+        hover="agreement of runs %{y:.2f}, alone %{x:.2f} % of variance<br>most in %{text}",
+    )  # fmt: skip
+    rule(figure, palette.line, y=0.8, dash="dot")
+    style(
+        figure, palette, height=320, x=VARIANCE_ALONE,
+        y={"title": "agreement of runs", "range": [min(0.0, agreement.min()), 1.04]},
+    )  # fmt: skip
     steady = int((agreement >= 0.8).sum())
     return Picture(
         figure=figure,
@@ -317,6 +261,31 @@ def agreement_scatter(table: pd.DataFrame, *, selected: int | None, palette: Pal
     )
 
 
+#: The axis of the variance that each network explains by itself.
+VARIANCE_ALONE = {"title": "% of variance it explains alone", "rangemode": "tozero"}
+
+
+def network_points(
+    table: pd.DataFrame,
+    column: str,
+    *,
+    selected: int | None,
+    palette: Palette,
+    named_by: str,
+    hover: str,
+) -> go.Figure:
+    """Draw a column against the variance of each network alone; the selected one stands out."""
+    is_selected = (table["network"] == selected).to_numpy()
+    return points(
+        go.Figure(), table["variance_alone"] * 100, table[column],
+        colour=[palette.accent if s else rgba(palette.quiet, 0.75) for s in is_selected],
+        size=np.where(is_selected, 15, 9), marker={"line": {"color": palette.canvas, "width": 1}},
+        customdata=table["network"], text=[safe(str(name)) for name in table[named_by]],
+        selected={"marker": {"color": palette.accent}}, unselected={"marker": {"opacity": 0.8}},
+        hover=f"network %{{customdata}}<br>{hover}",
+    )  # fmt: skip
+
+
 def variance_bars(table: pd.DataFrame, *, palette: Palette) -> Picture:
     """Draw the variance each network explains alone, and what is lost when it is left out."""
     sorted_table = table.sort_values("variance_alone", ascending=False)
@@ -326,18 +295,14 @@ def variance_bars(table: pd.DataFrame, *, palette: Palette) -> Picture:
         ("variance_alone", "alone", rgba(palette.quiet, 0.55)),
         ("variance_left_out", "lost when left out", palette.accent),
     ):
-        figure.add_bar(
-            x=names,
-            y=sorted_table[column].to_numpy(dtype=np.float32) * 100,
-            name=name,
-            marker={"color": colour, "line": {"width": 0}},
-            hovertemplate=f"network %{{x}}: %{{y:.2f}} % {name}<extra></extra>",
-        )
-    style(figure, palette, height=260)
-    figure.update_layout(barmode="overlay", bargap=0.15)
-    legend_on_top(figure, palette)
-    figure.update_xaxes(title_text="network, by variance", type="category", nticks=20)
-    figure.update_yaxes(title_text="% of variance")
+        bars(
+            figure, names, sorted_table[column] * 100, colour=colour, name=name,
+            hover=f"network %{{x}}: %{{y:.2f}} % {name}",
+        )  # fmt: skip
+    style(
+        figure, palette, height=260, legend=True, barmode="overlay", bargap=0.15,
+        x={"title": "network, by variance", "type": "category", "nticks": 20}, y="% of variance",
+    )  # fmt: skip
     largest = sorted_table.iloc[0]
     return Picture(
         figure=figure,

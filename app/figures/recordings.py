@@ -5,9 +5,10 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from app.figures.base import Picture, legend_on_top, style
+from app.figures.base import Picture, style
+from app.figures.marks import cells, line, rule, ticks
 from app.figures.raster import to_int8
-from app.figures.theme import Palette
+from app.figures.theme import Palette, greys
 
 
 def carpet_plot(
@@ -27,30 +28,20 @@ def carpet_plot(
     layers : ndarray (rows,)
         The layer of each row, ascending.
     """
-    low, high = palette.greys
-    figure = go.Figure(
-        go.Heatmap(
-            z=to_int8(values, limit),
-            zmin=-127,
-            zmax=127,
-            colorscale=[(0.0, low), (1.0, high)],
-            showscale=False,
-            customdata=np.repeat(layers.astype(np.int16)[:, None], values.shape[1], axis=1),
-            hovertemplate="layer %{customdata}, token %{x}<extra></extra>",
-        )
-    )
+    figure = cells(
+        go.Figure(), to_int8(values, limit), span=(-127, 127), scale=greys(palette),
+        customdata=np.repeat(layers.astype(np.int16)[:, None], values.shape[1], axis=1),
+        hover="layer %{customdata}, token %{x}",
+    )  # fmt: skip
     starts = np.flatnonzero(np.diff(layers, prepend=-1))
-    every = max(1, len(starts) // 8)
-    style(figure, palette, height=420)
-    figure.update_xaxes(title_text="token in the session")
-    figure.update_yaxes(
-        title_text="units, by layer",
-        tickvals=starts[::every],
-        ticktext=[str(layers[start]) for start in starts[::every]],
-        showgrid=False,
-    )
+    starts = starts[:: max(1, len(starts) // 8)]
+    named = ticks([str(layers[start]) for start in starts], starts)
+    style(
+        figure, palette, height=420, x="token in the session",
+        y={"title": "units, by layer", "showgrid": False, **named},
+    )  # fmt: skip
     if n_dummy_tokens:
-        figure.add_vline(x=n_dummy_tokens - 0.5, line={"color": palette.accent, "width": 1})
+        rule(figure, palette.accent, x=n_dummy_tokens - 0.5)
     mean_magnitude = np.abs(values).mean(axis=0)
     peak = int(mean_magnitude[n_dummy_tokens:].argmax()) + n_dummy_tokens if values.size else 0
     table = pd.DataFrame(
@@ -85,19 +76,13 @@ def layer_lines(
     colours = (palette.accent, palette.text, palette.quiet)
     figure = go.Figure()
     for (column, name), colour in zip(columns.items(), colours, strict=False):
-        figure.add_scatter(
-            x=frame["layer"].to_numpy(),
-            y=frame[column].to_numpy(dtype=np.float32),
-            mode="lines+markers",
-            name=name,
-            line={"color": colour, "width": 1.5},
-            marker={"size": 5},
-            hovertemplate=f"layer %{{x}}: %{{y:.3g}} {name}<extra></extra>",
-        )
-    style(figure, palette, height=300)
-    legend_on_top(figure, palette)
-    figure.update_xaxes(title_text="layer")
-    figure.update_yaxes(title_text=title, type="log", dtick=1, exponentformat="power")
+        line(
+            figure, frame["layer"], frame[column].astype(float), colour=colour, width=1.5,
+            mode="lines+markers", marker={"size": 5}, name=name,
+            hover=f"layer %{{x}}: %{{y:.3g}} {name}",
+        )  # fmt: skip
+    power = {"title": title, "type": "log", "dtick": 1, "exponentformat": "power"}
+    style(figure, palette, height=300, legend=True, x="layer", y=power)
     first_column, name = next(iter(columns.items()))
     top = int(frame[first_column].to_numpy().argmax())
     return Picture(

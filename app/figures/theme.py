@@ -182,9 +182,18 @@ def parcel_scale(
     colours : sequence of str, optional
         In place of `qualitative`.
     """
-    steps = [palette.silhouette, *(colours or network_colours(palette, count))]
-    edges = np.linspace(0, 1, count + 2).tolist()
-    return [(edges[i + side], c) for i, c in enumerate(steps) for side in (0, 1)]
+    return steps([palette.silhouette, *(colours or network_colours(palette, count))])
+
+
+def steps(colours: Sequence[str]) -> list[tuple[float, str]]:
+    """Return a plotly scale of equal steps without transitions."""
+    edges = np.linspace(0, 1, len(colours) + 1).tolist()
+    return [(edges[i + side], colour) for i, colour in enumerate(colours) for side in (0, 1)]
+
+
+def greys(palette: Palette) -> list[tuple[float, str]]:
+    """Return the plotly scale of values without a sign."""
+    return [(0.0, palette.greys[0]), (1.0, palette.greys[1])]
 
 
 def faded(colours: Sequence[str], palette: Palette, *, kept: Collection[int]) -> list[str]:

@@ -7,7 +7,8 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from app.figures.base import Picture, legend_on_top, safe, style
+from app.figures.base import Picture, safe, style
+from app.figures.marks import bars, note, rule, ticks
 from app.figures.markup import visible
 from app.figures.theme import Palette
 
@@ -52,29 +53,21 @@ def divergence_course(
         Where the two models' own texts part.
     """
     n = len(divergence)
-    places = np.arange(n, dtype=np.int32)
-    colours = [palette.accent if i == selected else palette.quiet for i in range(n)]
-    figure = go.Figure(
-        go.Bar(
-            x=places,
-            y=divergence.astype(np.float32),
-            marker={"color": colours, "line": {"width": 0}},
-            customdata=[word_label(piece) for piece in pieces],
-            hovertemplate="token %{x} %{customdata}<br>%{y:.2f} nats<extra></extra>",
-        )
-    )
-    style(figure, palette, height=220)
-    figure.update_layout(bargap=0.15)
-    figure.update_xaxes(title_text="token", range=[-0.5, n - 0.5])
-    figure.update_yaxes(title_text="nats", rangemode="tozero", nticks=5)
+    figure = bars(
+        go.Figure(), np.arange(n), divergence,
+        colour=[palette.accent if i == selected else palette.quiet for i in range(n)],
+        customdata=[word_label(piece) for piece in pieces],
+        hover="token %{x} %{customdata}<br>%{y:.2f} nats",
+    )  # fmt: skip
+    style(
+        figure, palette, height=220, bargap=0.15, x={"title": "token", "range": [-0.5, n - 0.5]},
+        y={"title": "nats", "rangemode": "tozero", "nticks": 5},
+    )  # fmt: skip
     if difference is not None and difference < n:
-        figure.add_vline(
-            x=difference - 0.5, line={"color": palette.text, "width": 1, "dash": "dot"}
-        )
-        figure.add_annotation(
-            x=difference - 0.5, y=1, yref="paper", text="texts part", showarrow=False,
+        rule(figure, palette.text, x=difference - 0.5, dash="dot")
+        note(
+            figure, "texts part", difference - 0.5, 1, colour=palette.text, yref="paper",
             xanchor="left" if difference < n * 0.7 else "right", yanchor="top",
-            font={"size": 12, "color": palette.text},
         )  # fmt: skip
     peak = int(divergence.argmax())
     parting_sentence = (
@@ -89,7 +82,7 @@ def divergence_course(
         ),
         table=pd.DataFrame(
             {
-                "token": places,
+                "token": np.arange(n),
                 "text": [visible(piece) for piece in pieces],
                 "divergence, nats": divergence.round(4),
                 "probability, dense": _digits(probabilities[0]),
@@ -124,24 +117,17 @@ def next_tokens(
         ("plan", probabilities[1], palette.accent),
         ("dense", probabilities[0], palette.quiet),
     ):
-        figure.add_bar(
-            x=(values[:n] * 100).astype(np.float32),
-            y=list(range(n)),
-            orientation="h",
-            name=name,
-            marker={"color": colour, "line": {"width": 0}},
-            hovertemplate=f"{name}: %{{x:.2f}} %<extra></extra>",
-        )
-    style(figure, palette, height=70 + 34 * n, left=110)
-    legend_on_top(figure, palette)
-    figure.update_layout(
-        barmode="group", bargap=0.3, bargroupgap=0.05, legend_traceorder="reversed"
-    )
-    figure.update_xaxes(title_text="% of the next token", rangemode="tozero", nticks=6)
-    figure.update_yaxes(
-        tickvals=list(range(n)), ticktext=[word_label(word) for word in words[:n]],
-        range=[n - 0.5, -0.5], showgrid=False, ticks="",
+        bars(
+            figure, values[:n] * 100, list(range(n)), colour=colour, orientation="h", name=name,
+            hover=f"{name}: %{{x:.2f}} %",
+        )  # fmt: skip
+    rows = {"range": [n - 0.5, -0.5], "showgrid": False, "ticks": ""}
+    style(
+        figure, palette, height=70 + 34 * n, legend=True, margin={"l": 110}, barmode="group",
+        bargap=0.3, bargroupgap=0.05, x={"title": "% of the next token", "rangemode": "tozero",
+        "nticks": 6}, y=ticks([word_label(word) for word in words[:n]], **rows),
     )  # fmt: skip
+    figure.update_layout(legend_traceorder="reversed")
     most_probable = probabilities.argmax(axis=1)
     return Picture(
         figure=figure,

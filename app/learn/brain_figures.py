@@ -7,7 +7,8 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from app.figures.base import Picture, legend_on_top, style
+from app.figures.base import Picture, style
+from app.figures.marks import bars, cells, rule
 from app.figures.theme import Palette
 
 _GAP = 2
@@ -61,23 +62,14 @@ def found_maps(
         (float(level), colour)
         for level, colour in zip(np.linspace(_FROM, 1, len(palette.hot)), palette.hot, strict=True)
     ]
-    figure = go.Figure(
-        go.Heatmap(
-            z=canvas.astype(np.float32), zmin=0, zmax=1, colorscale=scale, showscale=False,
-            hoverinfo="skip", hoverongaps=False,
-        )
+    figure = cells(go.Figure(), canvas, span=(0, 1), scale=scale)
+    font = {"color": palette.text, "size": 11}
+    plain = {"showarrow": False, "xref": "x", "yref": "y", "font": font}
+    style(
+        figure, palette, height=170 * len(views), margin={"l": 8, "b": 24},
+        annotations=[note | plain for note in annotations], x={"visible": False},
+        y={"visible": False, "scaleanchor": "x", "range": [-6, len(canvas) + 2]},
     )  # fmt: skip
-    style(figure, palette, height=170 * len(views), left=8, bottom=24)
-    figure.update_layout(
-        annotations=[
-            note
-            | {"showarrow": False, "xref": "x", "yref": "y"}
-            | {"font": {"color": palette.text, "size": 11}}
-            for note in annotations
-        ]
-    )
-    figure.update_xaxes(visible=False)
-    figure.update_yaxes(visible=False, scaleanchor="x", range=[-6, len(canvas) + 2])
     mean_r = {title: float(np.mean(values)) for title, values in r.items()}
     mean_r_text = "; ".join(f"{title} {value:.2f}" for title, value in mean_r.items())
     return Picture(
@@ -102,16 +94,15 @@ def match_bars(
     """Draw |r| of each planted network and what was found for it, by method."""
     figure = go.Figure()
     for (title, values), colour in zip(r.items(), (palette.hot[1], palette.quiet), strict=False):
-        figure.add_bar(
-            x=list(names), y=values.astype(np.float32), name=title,
-            marker={"color": colour, "line": {"width": 0}},
-            hovertemplate=f"{title}, %{{x}}: |r| %{{y:.2f}}<extra></extra>",
+        bars(
+            figure, list(names), values, colour=colour, name=title,
+            hover=f"{title}, %{{x}}: |r| %{{y:.2f}}",
         )  # fmt: skip
-    figure.add_hline(y=found_from, line={"color": palette.text, "width": 1, "dash": "dash"})
-    style(figure, palette, height=260)
-    legend_on_top(figure, palette)
-    figure.update_layout(barmode="group")
-    figure.update_yaxes(title_text="|r| to the truth", range=[0, 1])
+    rule(figure, palette.text, y=found_from, dash="dash")
+    style(
+        figure, palette, height=260, legend=True, barmode="group",
+        y={"title": "|r| to the truth", "range": [0, 1]},
+    )  # fmt: skip
     counts = ", ".join(
         f"{title} {int((values > found_from).sum())} of {len(names)}" for title, values in r.items()
     )

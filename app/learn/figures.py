@@ -7,7 +7,8 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from app.figures.base import Picture, legend_on_top, safe, style
+from app.figures.base import Picture, safe, style
+from app.figures.marks import bars, line, note, points, rule
 from app.figures.markup import signed, visible
 from app.figures.theme import Palette, rgba
 from fnprune_core.probability import p_text
@@ -40,33 +41,22 @@ def blood_response(
     figure = go.Figure()
     if n_steps:
         for single_response in (first_response, second_response):
-            figure.add_scatter(
-                x=seconds.astype(np.float32), y=single_response.astype(np.float32), mode="lines",
-                line={"color": rgba(palette.quiet, 0.6), "width": 1, "dash": "dot"},
-                hoverinfo="skip", showlegend=False,
+            line(
+                figure, seconds, single_response, colour=rgba(palette.quiet, 0.6), width=1,
+                line={"dash": "dot"}, showlegend=False,
             )  # fmt: skip
-    figure.add_scatter(
-        x=seconds.astype(np.float32), y=summed.astype(np.float32), mode="lines", name="blood",
-        line={"color": palette.hot[1], "width": 2},
-        hovertemplate="%{x:.1f} s: %{y:.2f}<extra></extra>",
-    )  # fmt: skip
+    hover = "%{x:.1f} s: %{y:.2f}"
+    line(figure, seconds, summed, colour=palette.hot[1], name="blood", hover=hover)
     scans = np.arange(0, seconds[-1] + 1e-9, t_r_s)
     scanned = np.interp(scans, seconds, summed)
-    figure.add_scatter(
-        x=scans.astype(np.float32), y=scanned.astype(np.float32), mode="markers", name="scans",
-        marker={"color": palette.text, "size": 7},
-        hovertemplate="scan at %{x:.1f} s: %{y:.2f}<extra></extra>",
-    )  # fmt: skip
+    hover = f"scan at {hover}"
+    points(figure, scans, scanned, colour=palette.text, size=7, name="scans", hover=hover)
     flash_seconds = [0.0, gap_s] if n_steps else [0.0]
-    figure.add_scatter(
-        x=flash_seconds, y=[-0.32] * len(flash_seconds), mode="markers", name="flash",
-        marker={"color": palette.accent, "size": 12, "symbol": "triangle-up"},
-        hovertemplate="flash at %{x:.1f} s<extra></extra>",
+    points(
+        figure, flash_seconds, [-0.32] * len(flash_seconds), colour=palette.accent, size=12,
+        marker={"symbol": "triangle-up"}, name="flash", hover="flash at %{x:.1f} s",
     )  # fmt: skip
-    style(figure, palette, height=300)
-    legend_on_top(figure, palette)
-    figure.update_xaxes(title_text="seconds")
-    figure.update_yaxes(title_text="signal (one flash peaks at 1)")
+    style(figure, palette, height=300, legend=True, x="seconds", y="signal (one flash peaks at 1)")
     peak = float(seconds[int(summed.argmax())])
     return Picture(
         figure=figure,
@@ -91,17 +81,11 @@ def event_average(
     """Draw a network's strength around a word, token by token."""
     peak = int(np.argmax(mean))
     colours = [palette.hot[1] if lag == lags[peak] else palette.quiet for lag in lags]
-    figure = go.Figure(
-        go.Bar(
-            x=lags.astype(np.int16), y=mean.astype(np.float32),
-            marker={"color": colours, "line": {"width": 0}},
-            hovertemplate="%{x} tokens after: %{y:.2f} sd<extra></extra>",
-        )
+    figure = bars(go.Figure(), lags, mean, colour=colours, hover="%{x} tokens after: %{y:.2f} sd")
+    style(
+        figure, palette, height=300, margin={"t": 36}, bargap=0.1, x="tokens after the word",
+        y="strength (standard deviations)",
     )  # fmt: skip
-    style(figure, palette, height=300)
-    figure.update_layout(margin_t=36, bargap=0.1)
-    figure.update_xaxes(title_text="tokens after the word")
-    figure.update_yaxes(title_text="strength (standard deviations)")
     word_text = safe(visible(word)).replace("\n", "⏎")
     return Picture(
         figure=figure,
@@ -137,19 +121,17 @@ def lines(
     for (name, values), colour, (dash, symbol) in zip(
         curves.items(), (palette.hot[1], palette.text, palette.accent), line_styles, strict=False
     ):
-        figure.add_scatter(
-            x=list(x), y=np.asarray(values, dtype=np.float32), mode="lines+markers", name=name,
-            line={"color": colour, "width": 2, "dash": dash},
-            marker={"symbol": symbol, "size": 7},
-            hovertemplate=f"{safe(name)}, %{{x:g}}: %{{y:.2f}}<extra></extra>",
+        line(
+            figure, list(x), values, colour=colour, line={"dash": dash}, mode="lines+markers",
+            marker={"symbol": symbol, "size": 7}, name=name,
+            hover=f"{safe(name)}, %{{x:g}}: %{{y:.2f}}",
         )  # fmt: skip
-    style(figure, palette, height=320)
-    legend_on_top(figure, palette)
-    figure.update_layout(margin_t=64)
     if marked is not None:
-        figure.add_vline(x=marked, line={"color": palette.quiet, "width": 1, "dash": "dot"})
-    figure.update_xaxes(title_text=x_title)
-    figure.update_yaxes(title_text=y_title, range=[-0.08, 1.06])
+        rule(figure, palette.quiet, x=marked, dash="dot")
+    style(
+        figure, palette, height=320, legend=True, margin={"t": 64}, x=x_title,
+        y={"title": y_title, "range": [-0.08, 1.06]},
+    )  # fmt: skip
     return Picture(
         figure=figure,
         alternative=says,
@@ -168,23 +150,17 @@ def membership_bars(counts: NDArray[np.integer], *, z: float, palette: Palette) 
         n_units[min(number, last_count)] += count
     share = n_units / max(n_units.sum(), 1)
     names = ["none", "1", "2", "3", f"{last_count} or more"]
-    figure = go.Figure(
-        go.Bar(
-            x=names, y=(share * 100).astype(np.float32), customdata=n_units,
-            marker={
-                "color": [palette.line, palette.quiet, *[palette.accent] * 3],
-                "line": {"width": 0},
-            },
-            text=[f"{100 * value:.0f} "
-                  "%" for value in share], textposition="outside", cliponaxis=False,
-            textfont={"color": palette.text},
-            hovertemplate="%{customdata:,} units in %{x}<extra></extra>",
-        )
+    figure = bars(
+        go.Figure(), names, share * 100, customdata=n_units,
+        colour=[palette.line, palette.quiet, *[palette.accent] * 3],
+        text=[f"{100 * value:.0f} %" for value in share],
+        textposition="outside", cliponaxis=False, textfont={"color": palette.text},
+        hover="%{customdata:,} units in %{x}",
     )  # fmt: skip
-    style(figure, palette, height=280)
-    figure.update_layout(margin_t=28)
-    figure.update_xaxes(title_text=f"networks with |z| above {z:g}", type="category")
-    figure.update_yaxes(title_text="% of units")
+    style(
+        figure, palette, height=280, margin={"t": 28}, y="% of units",
+        x={"title": f"networks with |z| above {z:g}", "type": "category"},
+    )  # fmt: skip
     members = n_units[1:].sum()
     return Picture(
         figure=figure,
@@ -219,24 +195,19 @@ def contrast_points(
         (p_tokens, "tokens as observations", "x-thin", palette.cold[1]),
         (p_documents, "documents as observations", "circle", palette.hot[1]),
     ):
-        figure.add_scatter(
-            x=np.arange(1, len(order) + 1),
-            y=np.minimum(-np.log10(np.maximum(values[order], 1e-30)), 12).astype(np.float32),
-            mode="markers",
-            name=name,
+        evidence = np.minimum(-np.log10(np.maximum(values[order], 1e-30)), 12)
+        points(
+            figure, np.arange(1, len(order) + 1), evidence, colour=colour, size=7, name=name,
             customdata=[safe(names[k]) for k in order],
-            marker={
-                "symbol": symbol, "size": 7, "color": colour,
-                "line": {"width": 1.5, "color": colour},
-            },
-            hovertemplate="%{customdata}<br>−log10 p %{y:.1f}<extra></extra>",
+            marker={"symbol": symbol, "line": {"width": 1.5, "color": colour}},
+            hover="%{customdata}<br>−log10 p %{y:.1f}",
         )  # fmt: skip
-    figure.add_hline(y=-np.log10(0.05), line={"color": palette.text, "width": 1, "dash": "dash"})
-    style(figure, palette, height=320)
-    legend_on_top(figure, palette)
-    figure.update_layout(margin_t=64)
-    figure.update_xaxes(title_text="networks, by p over documents")
-    figure.update_yaxes(title_text="−log10 p (12 at most)", rangemode="tozero")
+    rule(figure, palette.text, y=-np.log10(0.05), dash="dash")
+    style(
+        figure, palette, height=320, legend=True, margin={"t": 64},
+        x="networks, by p over documents",
+        y={"title": "−log10 p (12 at most)", "rangemode": "tozero"},
+    )  # fmt: skip
     n = len(order)
     return Picture(
         figure=figure,
@@ -272,18 +243,12 @@ def loss_bars(
     figure = go.Figure()
     colours = [palette.hot[1], palette.quiet, palette.accent, palette.cold[1]]
     for (name, values), colour in zip(changes.items(), colours, strict=False):
-        figure.add_bar(
-            x=[safe(kind) for kind in values],
-            y=np.asarray(list(values.values()), dtype=np.float32),
-            name=safe(name),
-            marker={"color": colour, "line": {"width": 0}},
-            hovertemplate=f"{safe(name)}, %{{x}}: %{{y:+.2f}} nats<extra></extra>",
-        )
-    style(figure, palette, height=320)
-    legend_on_top(figure, palette)
-    figure.update_layout(margin_t=64, barmode="group")
-    figure.add_hline(y=0, line={"color": palette.line, "width": 1})
-    figure.update_yaxes(title_text=y_title)
+        bars(
+            figure, [safe(kind) for kind in values], np.array([*values.values()]), colour=colour,
+            name=safe(name), hover=f"{safe(name)}, %{{x}}: %{{y:+.2f}} nats",
+        )  # fmt: skip
+    rule(figure, palette.line, y=0)
+    style(figure, palette, height=320, legend=True, margin={"t": 64}, barmode="group", y=y_title)
     _cut_axis(figure, changes, palette)
     kinds = list(next(iter(changes.values()), {}))
     table = {"text": kinds} | {
@@ -302,8 +267,9 @@ def _cut_axis(
     lowest = min(min(values.values()) for values in changes.values())
     top = 1.4 * largest[-2][0]
     figure.update_yaxes(range=[1.1 * min(lowest, 0.0), top])
-    figure.add_annotation(
-        text=f"{safe(largest[-1][1])} goes up to {signed(largest[-1][0], '+.1f')}, beyond the axis",
-        x=1, y=1, xref="paper", yref="paper", xanchor="right", yanchor="top", showarrow=False,
-        font={"color": palette.text, "size": 12}, bgcolor=palette.canvas,
+    note(
+        figure,
+        f"{safe(largest[-1][1])} goes up to {signed(largest[-1][0], '+.1f')}, beyond the axis",
+        1, 1, colour=palette.text, xref="paper", yref="paper", xanchor="right", yanchor="top",
+        bgcolor=palette.canvas,
     )  # fmt: skip

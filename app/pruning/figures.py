@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from app.figures.base import Picture, legend_on_top, safe, style
+from app.figures.base import Picture, safe, style
+from app.figures.marks import bars, error, line, points, rule, small, ticks
+from app.figures.markup import short
 from app.figures.theme import Palette
 
 Role = Literal["dense", "plan", "baseline"]
@@ -64,41 +66,26 @@ def comparison_chart(marks: Sequence[Mark], quantity: Quantity, *, palette: Pale
     for number, label in enumerate(labels):
         marks_of_label = [m for m in marks if m.label == label]
         offset = (number - (len(labels) - 1) / 2) * spacing
-        figure.add_scatter(
-            x=np.array([m.value for m in marks_of_label], dtype=np.float32),
-            y=np.array(
-                [domains.index(m.domain) + offset for m in marks_of_label], dtype=np.float32
-            ),
-            mode="markers",
-            name=safe(label),
-            marker=markers[label],
-            error_x={
-                "type": "data",
-                "array": np.array([_finite(m.error) for m in marks_of_label], dtype=np.float32),
-                "thickness": 1.4,
-                "width": 3,
-            },
+        points(
+            figure, np.array([m.value for m in marks_of_label]),
+            np.array([domains.index(m.domain) + offset for m in marks_of_label]),
+            marker=markers[label], colour=None, name=safe(label),
+            error_x=error([m.error for m in marks_of_label], thickness=1.4),
             customdata=[[safe(m.domain), _mark_text(m, quantity)] for m in marks_of_label],
-            hovertemplate="%{fullData.name}, %{customdata[0]}: %{customdata[1]}<extra></extra>",
-        )
-    height = 92 + len(domains) * (22 + 13 * len(labels))
-    style(figure, palette, height=height)
-    legend_on_top(figure, palette)
-    figure.update_xaxes(title_text=quantity.title, showgrid=True, nticks=6)
-    figure.update_yaxes(
-        tickvals=list(range(len(domains))),
-        ticktext=[_shortened(name) for name in domains],
-        range=[len(domains) - 0.45, -0.55],
-        showgrid=False,
-        ticks="",
-    )
-    for edge in range(1, len(domains)):
-        figure.add_hline(y=edge - 0.5, line={"color": palette.line, "width": 1})
+            hover="%{fullData.name}, %{customdata[0]}: %{customdata[1]}",
+        )  # fmt: skip
+    x = {"title": quantity.title, "showgrid": True, "nticks": 6}
     if quantity.is_difference:
-        figure.add_vline(x=0, line={"color": palette.quiet, "width": 1, "dash": "dot"})
+        rule(figure, palette.quiet, x=0, dash="dot")
     elif _is_wide([m.value for m in marks]):
-        ticks = _log_ticks([m.value for m in marks])
-        figure.update_xaxes(type="log", title_text=f"{quantity.title} (log)", **ticks)
+        x |= {"title": f"{quantity.title} (log)"} | _log_axis([m.value for m in marks])
+    rows = {"range": [len(domains) - 0.45, -0.55], "showgrid": False, "ticks": ""}
+    style(
+        figure, palette, height=92 + len(domains) * (22 + 13 * len(labels)), legend=True, x=x,
+        y=ticks([safe(short(name, _MOST_NAME)) for name in domains], **rows),
+    )  # fmt: skip
+    for edge in range(1, len(domains)):
+        rule(figure, palette.line, y=edge - 0.5)
     return Picture(
         figure=figure,
         alternative=_comparison_sentence(marks, quantity),
@@ -202,42 +189,33 @@ def trade_chart(
         The series that is drawn in the accent colour.
     """
     figure = go.Figure()
-    value, error = _COLUMNS[quantity.is_difference]
+    value, error_column = _COLUMNS[quantity.is_difference]
     measured = table[np.isfinite(table[value].astype(float))]
     names = list(dict.fromkeys(measured["series"]))
     markers = _markers([(n, "plan" if n == own else "baseline") for n in names], palette)
     percent = _percent(measured, axis)
     for name in names:
         rows = measured[measured["series"] == name].assign(percent=percent).sort_values("percent")
-        figure.add_scatter(
-            x=rows["percent"].to_numpy(np.float32),
-            y=rows[value].to_numpy(np.float32),
-            mode="lines+markers",
-            name=safe(name),
-            marker=markers[name],
-            line={"color": markers[name]["color"], "width": 3 if name == own else 1.5},
-            error_y={
-                "type": "data",
-                "array": np.nan_to_num(rows[error].to_numpy(np.float32)),
-                "thickness": 1.2,
-                "width": 4,
-            },
+        deviation = rows[error_column].astype(float)
+        line(
+            figure, rows["percent"], rows[value].astype(float), colour=markers[name]["color"],
+            width=3 if name == own else 1.5, mode="lines+markers", marker=markers[name],
+            name=safe(name), error_y=error(deviation, thickness=1.2, width=4),
             customdata=np.array([_point_text(row) for row in rows.to_dict("records")])[:, None],
-            hovertemplate="%{fullData.name}: %{customdata[0]}<extra></extra>",
-        )
-    style(figure, palette, height=420)
-    legend_on_top(figure, palette)
+            hover="%{fullData.name}: %{customdata[0]}",
+        )  # fmt: skip
+    y = {"title": quantity.title, "nticks": 6}
+    levels = [*measured[value], *([dense.perplexity] if dense else [])]
+    if not quantity.is_difference and _is_wide(levels):
+        y |= {"title": "perplexity (log)"} | _log_axis(levels)
+    x = {"title": AXES[axis], "showgrid": True, "nticks": 8}
+    if axis == "parameters":
+        x["autorange"] = "reversed"
+    style(figure, palette, height=420, legend=True, x=x, y=y)
     if quantity.is_difference:
         _draw_dense(figure, Level(perplexity=0.0, error=math.nan), palette, text="dense")
     elif dense is not None:
         _draw_dense(figure, dense, palette, text=f"dense {dense.perplexity:.2f}")
-    figure.update_xaxes(title_text=AXES[axis], showgrid=True, nticks=8)
-    if axis == "parameters":
-        figure.update_xaxes(autorange="reversed")
-    figure.update_yaxes(title_text=quantity.title, nticks=6)
-    levels = [*measured[value], *([dense.perplexity] if dense else [])]
-    if not quantity.is_difference and _is_wide(levels):
-        figure.update_yaxes(type="log", title_text="perplexity (log)", **_log_ticks(levels))
     return Picture(
         figure=figure,
         alternative=_trade_sentence(measured, dense, quantity),
@@ -254,22 +232,12 @@ def _percent(table: pd.DataFrame, axis: str) -> pd.Series:
 def _draw_dense(figure: Any, dense: Level, palette: Palette, *, text: str) -> None:
     if math.isfinite(dense.error):
         figure.add_hrect(
-            y0=dense.perplexity - dense.error,
-            y1=dense.perplexity + dense.error,
-            fillcolor=palette.quiet,
-            opacity=0.15,
-            line_width=0,
-        )
-    figure.add_hline(
-        y=dense.perplexity,
-        line={"color": palette.text, "width": 1.5, "dash": "dot"},
-        annotation={
-            "text": text,
-            "font": {"color": palette.text, "size": 12},
-            "xanchor": "right",
-            "yanchor": "bottom",
-        },
-    )
+            y0=dense.perplexity - dense.error, y1=dense.perplexity + dense.error,
+            fillcolor=palette.quiet, opacity=0.15, line_width=0,
+        )  # fmt: skip
+    font = {"color": palette.text, "size": 12}
+    label = {"text": text, "font": font, "xanchor": "right", "yanchor": "bottom"}
+    rule(figure, palette.text, y=dense.perplexity, width=1.5, dash="dot", annotation=label)
 
 
 def _point_text(row: Mapping[str, Any]) -> str:
@@ -285,14 +253,13 @@ def _trade_sentence(measured: pd.DataFrame, dense: Level | None, quantity: Quant
     start = "" if dense is None else f"Dense {dense.perplexity:.2f} ± {dense.error:.2f}. "
     if measured.empty:
         return f"{start}No pruned model was measured yet."
-    value, error = _COLUMNS[quantity.is_difference]
+    value, error_column = _COLUMNS[quantity.is_difference]
     sign, digits = ("+", quantity.digits) if quantity.is_difference else ("", 2)
     largest_ratio = measured["ratio"].max()
+    largest = measured[measured["ratio"] == largest_ratio].sort_values(value)
     series_texts = [
-        f"{row['series']}: {row[value]:{sign}.{digits}f} ± {row[error]:.{digits}f}"
-        for row in measured[measured["ratio"] == largest_ratio]
-        .sort_values(value)
-        .to_dict("records")
+        f"{row['series']}: {row[value]:{sign}.{digits}f} ± {row[error_column]:.{digits}f}"
+        for row in largest.to_dict("records")
     ]
     place = (
         f"{quantity.title.capitalize()} with {100 * largest_ratio:.0f} % of MLP units asked to go"
@@ -309,40 +276,31 @@ def overlap_profile(table: pd.DataFrame, *, first: str, second: str, palette: Pa
         As `plan_history.overlap` returns it.
     """
     layers = table.drop(index="all")
-    number = np.arange(len(layers), dtype=np.int16)
+    number = np.arange(len(layers))
     figure = go.Figure()
-    bars = (
+    kinds = (
         ("both", "removed by both", palette.quiet, ""),
         ("first_only", f"only by {first}", palette.accent, "/"),
         ("second_only", f"only by {second}", palette.series[1], "\\"),
     )
-    for column, name, colour, shape in bars:
-        figure.add_bar(
-            x=number,
-            y=layers[column].to_numpy(np.int32),
-            name=safe(name),
+    for column, name, colour, shape in kinds:
+        bars(
+            figure, number, layers[column], colour=colour, name=safe(name),
             marker={
-                "color": colour,
-                "line": {"width": 0},
                 "pattern": {
-                    "shape": shape,
-                    "bgcolor": colour,
-                    "fgcolor": palette.canvas,
-                    "size": 6,
+                    "shape": shape, "bgcolor": colour, "fgcolor": palette.canvas, "size": 6,
                     "solidity": 0.25,
-                },
+                }
             },
-            customdata=layers[["jaccard", "chance"]].to_numpy(np.float32),
-            hovertemplate=(
-                "layer %{x}, %{fullData.name}: %{y:,} units; overlap %{customdata[0]:.2f}, by "
-                "chance %{customdata[1]:.2f}<extra></extra>"
-            ),
-        )
-    style(figure, palette, height=280)
-    legend_on_top(figure, palette)
-    figure.update_layout(barmode="stack", bargap=0.12, legend_traceorder="normal")
-    figure.update_xaxes(title_text="layer")
-    figure.update_yaxes(title_text="units removed", nticks=5)
+            customdata=small(layers[["jaccard", "chance"]].to_numpy()),
+            hover="layer %{x}, %{fullData.name}: %{y:,} units; overlap %{customdata[0]:.2f}, by "
+            "chance %{customdata[1]:.2f}",
+        )  # fmt: skip
+    style(
+        figure, palette, height=280, legend=True, barmode="stack", bargap=0.12, x="layer",
+        y={"title": "units removed", "nticks": 5},
+    )  # fmt: skip
+    figure.update_layout(legend_traceorder="normal")
     overall = table.loc[["all"]].to_dict("records")[0]
     return Picture(
         figure=figure,
@@ -355,23 +313,14 @@ def overlap_profile(table: pd.DataFrame, *, first: str, second: str, palette: Pa
     )
 
 
-def _finite(value: float) -> float:
-    return value if math.isfinite(value) else 0.0
-
-
 def _is_wide(values: Sequence[float]) -> bool:
     finite = [value for value in values if math.isfinite(value) and value > 0]
     return bool(finite) and max(finite) > 4 * min(finite)
 
 
-def _log_ticks(values: Sequence[float]) -> dict[str, Any]:
+def _log_axis(values: Sequence[float]) -> dict[str, Any]:
     """Return ticks at 1, 2 and 5 times powers of ten, written out: bare digits say too little."""
     finite = [value for value in values if math.isfinite(value) and value > 0]
     powers = range(math.floor(math.log10(min(finite))), math.ceil(math.log10(max(finite))) + 1)
-    ticks = [digit * 10.0**power for power in powers for digit in (1, 2, 5)]
-    return {"tickvals": ticks, "ticktext": [f"{tick:,g}" for tick in ticks]}
-
-
-def _shortened(name: str) -> str:
-    shortened = name if len(name) <= _MOST_NAME else f"{name[: _MOST_NAME - 1]}…"
-    return safe(shortened)
+    places = [digit * 10.0**power for power in powers for digit in (1, 2, 5)]
+    return {"type": "log", **ticks([f"{place:,g}" for place in places], places)}

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from app.figures.base import Picture, safe, style
+from app.figures.marks import UNCHANGED, cells, note, points, rule, ticks
 from app.figures.raster import to_int8
-from app.figures.theme import Palette, network_colours, qualitative
+from app.figures.theme import Palette, greys, network_colours, qualitative, steps
 
 LIMIT = 3.0
 
@@ -81,64 +82,44 @@ def _short_axis_text(piece: str, n: int = 12) -> str:
 
 
 def _carpet(
-    values: NDArray[np.floating], columns: Any, rows: CarpetRows, palette: Palette
+    values: NDArray[np.floating],
+    columns: Any,
+    rows: CarpetRows,
+    palette: Palette,
+    *,
+    column: str = "token",
 ) -> go.Figure:
     """Draw rows × columns in greys, and left of them a strip that tells the groups."""
-    low, high = palette.greys
     labels = rows.labels()
     figure = make_subplots(
         rows=1, cols=2, shared_yaxes=True, column_widths=[0.02, 0.98], horizontal_spacing=0.004
     )
     n_groups = int(rows.group.max()) + 1
-    colours = network_colours(palette, n_groups)
+    colours = list(network_colours(palette, n_groups))
     if rows.by == "layer":
         colours = [palette.line, palette.quiet] * n_groups
-    scale = [(edge / n_groups, colours[k]) for k in range(n_groups) for edge in (k, k + 1)]
-    figure.add_heatmap(
-        z=rows.group.astype(np.int16)[:, None],
-        x=[rows.by],
-        y=labels,
-        zmin=-0.5,
-        zmax=n_groups - 0.5,
-        colorscale=scale,
-        showscale=False,
-        hovertemplate=f"{rows.by} %{{z}}<extra></extra>",
-        row=1,
-        col=1,
-    )
-    figure.add_heatmap(
-        z=to_int8(values, LIMIT),
-        x=columns,
-        y=labels,
-        zmin=-127,
-        zmax=127,
-        colorscale=[(0.0, low), (1.0, high)],
-        showscale=False,
-        hovertemplate="%{y}<br>token %{x}<extra></extra>",
-        row=1,
-        col=2,
-    )
-    style(figure, palette, height=520, left=52)
+    cells(
+        figure, rows.group.astype(np.int16)[:, None], x=[rows.by], y=labels,
+        span=(-0.5, n_groups - 0.5), scale=steps(colours[:n_groups]),
+        hover=f"{rows.by} %{{z}}", row=1, col=1,
+    )  # fmt: skip
+    cells(
+        figure, to_int8(values, LIMIT), x=columns, y=labels, span=(-127, 127),
+        scale=greys(palette), hover=f"%{{y}}<br>{column} %{{x}}", row=1, col=2,
+    )  # fmt: skip
+    style(figure, palette, height=520, margin={"l": 52}, y={"type": "category", "showgrid": False})
     starts = np.flatnonzero(np.diff(rows.group, prepend=-2))
-    every = max(1, -(-len(starts) // 24))
+    starts = starts[:: max(1, -(-len(starts) // 24))]
+    groups = ticks([str(rows.group[start]) for start in starts], [labels[i] for i in starts])
     figure.update_xaxes(visible=False, row=1, col=1)
-    figure.update_yaxes(
-        type="category",
-        tickmode="array",
-        tickvals=[labels[start] for start in starts[::every]],
-        ticktext=[str(rows.group[start]) for start in starts[::every]],
-        title_text=rows.by,
-        showgrid=False,
-        row=1,
-        col=1,
-    )
+    figure.update_yaxes(tickmode="array", title_text=rows.by, row=1, col=1, **groups)
     selected_rows = np.flatnonzero(rows.group == rows.selected)
     if rows.by == "network" and len(selected_rows):
         frame = {"color": palette.accent, "width": 1}
         figure.add_hrect(
             y0=selected_rows[0] - 0.5, y1=selected_rows[-1] + 0.5, line=frame, row=1, col=2
         )
-    figure.update_yaxes(type="category", showticklabels=False, ticks="", showgrid=False, col=2)
+    figure.update_yaxes(showticklabels=False, ticks="", col=2)
     return figure
 
 
@@ -170,21 +151,15 @@ def session_carpet(
     """
     n_tokens = values.shape[1]
     figure = _carpet(values, _words(pieces, 0), rows, palette)
-    ticks = list(range(0, n_tokens, max(1, 2 ** int(np.log2(max(n_tokens // 8, 1))))))
+    places = range(0, n_tokens, max(1, 2 ** int(np.log2(max(n_tokens // 8, 1)))))
     figure.update_xaxes(
-        type="category",
-        tickmode="array",
-        tickvals=ticks,
-        ticktext=[str(t) for t in ticks],
-        tickangle=0,
-        title_text="token in the session",
-        row=1,
-        col=2,
-    )
-    line = {"color": palette.accent, "width": 1}
+        type="category", tickmode="array", tickangle=0, title_text="token in the session",
+        row=1, col=2, **ticks([str(place) for place in places], places),
+    )  # fmt: skip
     if n_dummy_tokens:
-        figure.add_vline(x=n_dummy_tokens - 0.5, line={**line, "dash": "dot"}, col=2, row=1)
+        rule(figure, palette.accent, x=n_dummy_tokens - 0.5, dash="dot", row=1, col=2)
     if stretch is not None:
+        line = {"color": palette.accent, "width": 1}
         figure.add_vrect(x0=stretch.first - 0.5, x1=stretch.last + 0.5, line=line, col=2, row=1)
     mean_magnitude = np.abs(values).mean(axis=0)
     usable = mean_magnitude[n_dummy_tokens:]
@@ -226,13 +201,8 @@ def stretch_carpet(
     words = [f"{first + i} {_short_axis_text(piece)}" for i, piece in enumerate(pieces)]
     figure = _carpet(values, words, rows, palette)
     # No ticks are set: of categories the browser shows as many as have room, at any width.
-    figure.update_xaxes(
-        type="category",
-        tickangle=-90,
-        tickfont={"size": 12, "color": palette.text, "family": "IBM Plex Mono, monospace"},
-        row=1,
-        col=2,
-    )
+    font = {"size": 12, "color": palette.text, "family": "IBM Plex Mono, monospace"}
+    figure.update_xaxes(type="category", tickangle=-90, tickfont=font, row=1, col=2)
     means = {k: values[rows.group == k].mean(axis=0) for k in np.unique(rows.group).tolist()}
     strongest = max(means, key=lambda k: float(np.abs(means[k]).max()))
     peak = int(np.abs(means[strongest]).argmax())
@@ -276,10 +246,7 @@ def overview_carpet(
         In the order of the columns; `numbers` are their numbers in the recording.
     """
     columns = np.arange(values.shape[1], dtype=np.int16)
-    figure = _carpet(values, columns, rows, palette)
-    figure.update_traces(
-        hovertemplate="%{y}, column %{x}<extra></extra>", selector={"type": "heatmap"}, col=2
-    )
+    figure = _carpet(values, columns, rows, palette, column="column")
     top = len(rows.layer)
     colours = qualitative(len(domains))
     for span, colour in zip(domains, colours, strict=True):
@@ -287,32 +254,19 @@ def overview_carpet(
             type="rect", x0=span.first - 0.5, x1=span.last + 0.5, y0=top * 1.055, y1=top * 1.085,
             fillcolor=colour, line_width=0, row=1, col=2,
         )  # fmt: skip
-        figure.add_annotation(
-            x=(span.first + span.last) / 2, y=top * 1.085, text=safe(span.name),
-            showarrow=False, yanchor="bottom", font={"size": 12, "color": palette.text},
-            row=1, col=2,
+        note(
+            figure, safe(span.name), (span.first + span.last) / 2, top * 1.085,
+            colour=palette.text, yanchor="bottom", row=1, col=2,
         )  # fmt: skip
     for span in domains[1:]:
-        figure.add_vline(
-            x=span.first - 0.5, line={"color": palette.accent, "width": 1}, row=1, col=2
-        )
-    figure.add_scatter(
-        x=[(span.first + span.last) / 2 for span in sessions],
-        y=[top * 1.03] * len(sessions),
-        mode="markers",
-        marker={
-            "symbol": "square",
-            "size": 11,
-            "color": [palette.accent if k == selected else palette.quiet for k in numbers],
-        },
-        selected={"marker": {"opacity": 1}},
-        unselected={"marker": {"opacity": 1}},
-        customdata=list(numbers),
-        hovertext=[safe(span.name) for span in sessions],
-        hovertemplate="%{hovertext}<extra></extra>",
-        row=1,
-        col=2,
-    )
+        rule(figure, palette.accent, x=span.first - 0.5, row=1, col=2)
+    points(
+        figure, [(span.first + span.last) / 2 for span in sessions], [top * 1.03] * len(sessions),
+        colour=[palette.accent if k == selected else palette.quiet for k in numbers], size=11,
+        marker={"symbol": "square"}, customdata=list(numbers),
+        hovertext=[safe(span.name) for span in sessions], hover="%{hovertext}", row=1, col=2,
+        **UNCHANGED,
+    )  # fmt: skip
     figure.update_xaxes(
         range=[-0.5, len(columns) - 0.5], showticklabels=False, ticks="",
         title_text="sessions, by domain", row=1, col=2,

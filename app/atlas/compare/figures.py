@@ -1,6 +1,5 @@
 """Pictures of two atlases side by side: pairs of networks, all correlations, likeness to chance."""
 
-import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,9 +10,10 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from app.figures.base import Picture, legend_on_top, style
+from app.figures.base import Picture, safe, style
+from app.figures.marks import bars, cells, line, named, rule, ticks
 from app.figures.markup import signed
-from app.figures.theme import Palette, diverging_scale, rgba
+from app.figures.theme import Palette, diverging_scale, greys, rgba
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -59,22 +59,18 @@ def pair_maps(
     scale = diverging_scale(palette, threshold=threshold, limit=limit)
     for column, (side, label) in enumerate(((left, "this"), (right, "other")), start=1):
         low = np.abs(np.nan_to_num(side.values)) <= threshold
-        figure.add_heatmap(
-            z=np.where(low, side.values * 0, side.values).astype(np.float32),
-            zmin=-limit,
-            zmax=limit,
-            colorscale=scale,
-            showscale=False,
-            hoverongaps=False,
-            hovertemplate=f"layer %{{y}}<br>z %{{z:.1f}}<extra>{label}</extra>",
-            row=1,
-            col=column,
-        )
+        cells(
+            figure, np.where(low, side.values * 0, side.values), span=(-limit, limit), scale=scale,
+            hover=f"layer %{{y}}, {label}<br>z %{{z:.1f}}", row=1, col=column,
+        )  # fmt: skip
         title = f"{label}: network {side.network}"
-        figure.update_xaxes(title_text=title, showticklabels=False, ticks="", row=1, col=column)
-    style(figure, palette, height=300)
-    figure.update_xaxes(mirror=True, linewidth=1, title_font={"color": palette.text, "size": 13})
-    figure.update_yaxes(showgrid=False, mirror=True, linewidth=1, nticks=5)
+        figure.update_xaxes(title_text=title, row=1, col=column)
+    frame = {"mirror": True, "linewidth": 1}
+    style(
+        figure, palette, height=300, y={"showgrid": False, "nticks": 5, **frame},
+        x={"showticklabels": False, "ticks": "", **frame},
+    )  # fmt: skip
+    figure.update_xaxes(title_font={"color": palette.text, "size": 13})
     figure.update_yaxes(title_text="layer", row=1, col=1)
     if len(left.values) == len(right.values):
         figure.update_yaxes(showticklabels=False, ticks="", row=1, col=2)
@@ -132,21 +128,17 @@ def pair_domains(left: Side, right: Side, *, palette: Palette) -> Picture:
         columns[label] = [share.get(name, float("nan")) for name in names]
     frame = pd.DataFrame({"domain": names, **columns}).sort_values("this", na_position="first")
     figure = go.Figure()
-    domain_labels = [html.escape(name) for name in frame["domain"]]
+    domain_labels = [safe(name) for name in frame["domain"]]
     for label, colour in (("other", palette.series[1]), ("this", palette.accent)):
-        figure.add_bar(
-            x=frame[label].to_numpy(dtype=np.float32) * 100,
-            y=domain_labels,
-            orientation="h",
-            name=label,
-            marker={"color": colour, "line": {"width": 0}},
-            hovertemplate=f"%{{y}}: %{{x:.1f}} % of the energy, {label}<extra></extra>",
-        )
-    style(figure, palette, height=96 + 40 * len(names))
-    legend_on_top(figure, palette)
+        bars(
+            figure, frame[label] * 100, domain_labels, colour=colour, orientation="h", name=label,
+            hover=f"%{{y}}: %{{x:.1f}} % of the energy, {label}",
+        )  # fmt: skip
+    style(
+        figure, palette, height=96 + 40 * len(names), legend=True, y=named(palette),
+        x={"title": "% of energy per token", "range": [0, 102], "tickvals": [0, 50, 100]},
+    )  # fmt: skip
     figure.update_layout(legend_traceorder="reversed")
-    figure.update_xaxes(title_text="% of energy per token", range=[0, 102], tickvals=[0, 50, 100])
-    figure.update_yaxes(showgrid=False, ticks="", tickfont={"color": palette.text})
     top_domains = [side.domains[int(side.share.argmax())] for side in (left, right)]
     sentence = f"Both have most of their energy in {top_domains[0]}"
     return Picture(
@@ -195,52 +187,26 @@ def similarity_matrix(
     """
     rows, columns = matrix_order(similarity, pairs)
     magnitude = np.abs(similarity[np.ix_(rows, columns)]).astype(np.float32)
-    low, high = palette.greys
-    figure = go.Figure(
-        go.Heatmap(
-            z=magnitude,
-            customdata=np.dstack(np.meshgrid(columns, rows)[::-1]).astype(np.int16),
-            zmin=0,
-            zmax=1,
-            colorscale=[(0, low), (1, high)],
-            colorbar={
-                "thickness": 8,
-                "outlinewidth": 0,
-                "tickvals": [0, 0.5, 1],
-                "title": {"text": "|r|", "font": {"size": 12}},
-                "tickfont": {"size": 12},
-            },
-            hovertemplate=(
-                "network %{customdata[0]} and %{customdata[1]} of the other"
-                "<br>|r| %{z:.2f}<extra></extra>"
-            ),
-        )
-    )
-    style(figure, palette, height=int(min(720, max(320, 120 + 9 * len(rows)))))
-    for axis, order, title in (
-        ("x", columns, "network of the other atlas"),
-        ("y", rows, "network of this atlas"),
-    ):
-        step = max(1, -(-len(order) // 16))
-        ticks = {
-            "title_text": title,
-            "tickvals": np.arange(0, len(order), step),
-            "ticktext": [str(k) for k in order[::step]],
-            "showgrid": False,
-        }
-        if axis == "x":
-            figure.update_xaxes(**ticks)
-        else:
-            figure.update_yaxes(autorange="reversed", **ticks)
+    figure = cells(
+        go.Figure(), magnitude, span=(0, 1), scale=greys(palette),
+        customdata=np.dstack(np.meshgrid(columns, rows)[::-1]).astype(np.int16),
+        colorbar={
+            "thickness": 8, "outlinewidth": 0, "tickvals": [0, 0.5, 1], "tickfont": {"size": 12},
+            "title": {"text": "|r|", "font": {"size": 12}},
+        },
+        hover="network %{customdata[0]} and %{customdata[1]} of the other<br>|r| %{z:.2f}",
+    )  # fmt: skip
+    x, y = (_numbers(order) for order in (columns, rows))
+    style(
+        figure, palette, height=int(min(720, max(320, 120 + 9 * len(rows)))),
+        x={"title": "network of the other atlas", **x},
+        y={"title": "network of this atlas", "autorange": "reversed", **y},
+    )  # fmt: skip
     place = int(np.flatnonzero(rows == selected)[0])
     figure.add_shape(
-        type="rect",
-        x0=-0.5,
-        x1=len(columns) - 0.5,
-        y0=place - 0.5,
-        y1=place + 0.5,
+        type="rect", x0=-0.5, x1=len(columns) - 0.5, y0=place - 0.5, y1=place + 0.5,
         line={"color": palette.accent, "width": 2},
-    )
+    )  # fmt: skip
     pair_strength = np.abs(similarity[pairs[:, 0], pairs[:, 1]])
     other_strength = np.abs(similarity).sum() - pair_strength.sum()
     n_others = similarity.size - len(pairs)
@@ -266,28 +232,30 @@ def similarity_matrix(
     )
 
 
+def _numbers(order: NDArray[np.integer]) -> dict[str, Any]:
+    """Return an axis with the number of every few networks."""
+    places = range(0, len(order), max(1, -(-len(order) // 16)))
+    return ticks([str(order[i]) for i in places], places, showgrid=False)
+
+
 def r_histogram(r: NDArray[np.floating], *, threshold: float, by: str, palette: Palette) -> Picture:
     """Draw how many pairs have which |r|; pairs of the same network are in the accent colour."""
     edges = np.linspace(0, 1, 21)
     counts, _ = np.histogram(np.abs(r), edges)
     centres = (edges[:-1] + edges[1:]) / 2
     is_same = edges[:-1] >= threshold - 1e-9
-    figure = go.Figure(
-        go.Bar(
-            x=centres.astype(np.float32),
-            y=counts.astype(np.int32),
-            width=0.045,
-            marker={
-                "color": [palette.accent if s else rgba(palette.quiet, 0.6) for s in is_same],
-                "line": {"width": 0},
-            },
-            hovertemplate="|r| about %{x:.2f}: %{y} pairs<extra></extra>",
-        )
-    )
-    style(figure, palette, height=240)
-    figure.update_xaxes(title_text=f"|r| by {by}", range=[0, 1.01])
-    figure.update_yaxes(title_text="pairs", nticks=4)
-    _line(figure, threshold, f"{threshold:g}", palette)
+    figure = bars(
+        go.Figure(), centres, counts, width=0.045,
+        colour=[palette.accent if s else rgba(palette.quiet, 0.6) for s in is_same],
+        hover="|r| about %{x:.2f}: %{y} pairs",
+    )  # fmt: skip
+    style(
+        figure, palette, height=240, x={"title": f"|r| by {by}", "range": [0, 1.01]},
+        y={"title": "pairs", "nticks": 4},
+    )  # fmt: skip
+    font = {"size": 12, "color": palette.text}
+    label = {"text": f"{threshold:g}", "font": font, "yanchor": "top"}
+    rule(figure, palette.text, x=threshold, dash="dot", annotation=label)
     n_same = int((np.abs(r) >= threshold).sum())
     return Picture(
         figure=figure,
@@ -298,15 +266,6 @@ def r_histogram(r: NDArray[np.floating], *, threshold: float, by: str, palette: 
         table=pd.DataFrame(
             {"|r| from": edges[:-1].round(2), "to": edges[1:].round(2), "pairs": counts}
         ),
-    )
-
-
-def _line(figure: Any, x: float, text: str, palette: Palette) -> None:
-    """Draw an upright line with a word on it."""
-    figure.add_vline(
-        x=x,
-        line={"color": palette.text, "dash": "dot", "width": 1},
-        annotation={"text": text, "font": {"size": 12, "color": palette.text}, "yanchor": "top"},
     )
 
 
@@ -333,35 +292,25 @@ def likeness_chart(
     """
     sorted_rho = np.sort(np.abs(rho))[::-1]
     ranks = np.arange(1, len(sorted_rho) + 1)
-    figure = go.Figure(
-        go.Scatter(
-            x=ranks.astype(np.int16),
-            y=sorted_rho.astype(np.float32),
-            mode="lines+markers",
-            line={"color": palette.accent, "width": 1.5},
-            marker={"color": palette.accent, "size": 5},
-            hovertemplate="%{x} pairs have |ρ| of %{y:.2f} or more<extra></extra>",
-        )
-    )
-    style(figure, palette, height=300)
+    figure = line(
+        go.Figure(), ranks, sorted_rho, colour=palette.accent, width=1.5, mode="lines+markers",
+        marker={"color": palette.accent, "size": 5},
+        hover="%{x} pairs have |ρ| of %{y:.2f} or more",
+    )  # fmt: skip
+    style(
+        figure, palette, height=300,
+        x={"title": "pairs, most alike first", "rangemode": "tozero"},
+        y={"title": "mean |ρ| within texts", "range": [0, 1.02]},
+    )  # fmt: skip
     score = float(sorted_rho.mean())
     low, high = (float(np.quantile(null, q)) for q in (0.025, 0.975))
+    font = {"size": 12, "color": palette.quiet}
     for y, text in (
         (mark, f"{mark:g}, the published mark"),
         (chance_rho, f"{chance_rho:.2f}, the most that chance gives any pair"),
     ):
-        figure.add_hline(
-            y=y,
-            line={"color": palette.quiet, "dash": "dot", "width": 1},
-            annotation={
-                "text": text,
-                "font": {"size": 12, "color": palette.quiet},
-                "xanchor": "right",
-                "yanchor": "bottom",
-            },
-        )
-    figure.update_xaxes(title_text="pairs, most alike first", rangemode="tozero")
-    figure.update_yaxes(title_text="mean |ρ| within texts", range=[0, 1.02])
+        label = {"text": text, "font": font, "xanchor": "right", "yanchor": "bottom"}
+        rule(figure, palette.quiet, y=y, dash="dot", annotation=label)
     return Picture(
         figure=figure,
         alternative=(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,8 +11,9 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from app.figures.base import Picture, safe, style
+from app.figures.marks import cells, line, note, rule
 from app.figures.matrix import Arrangement, hover_name, limit_of, pair_scale
-from app.figures.theme import Palette, qualitative, rgba
+from app.figures.theme import Palette, qualitative, rgba, steps
 
 _ROW, _TITLE = 96, 30  # pixels
 
@@ -62,56 +64,41 @@ def dynamic_course(
     gap = _TITLE / (_ROW * n) if n > 1 else 0.0
     figure = make_subplots(rows=n, cols=1, shared_xaxes=True, vertical_spacing=gap)
     texts = [safe(text) for text in course.texts]
-    x = course.position.astype(np.int32)
+    x = course.position
     outside = course.leaves_band
     for row, partner in enumerate(course.partners, start=1):
-        values = course.values[row - 1].astype(np.float32)
-        low, high = float(course.low[row - 1]), float(course.high[row - 1])
-        for y, line in (
-            (values, {"color": palette.quiet, "width": 1.5}),
-            (np.where(outside[row - 1], values, np.nan), {"color": palette.accent, "width": 3}),
+        values = course.values[row - 1]
+        place: dict[str, Any] = {"row": row, "col": 1}
+        for y, colour, width in (
+            (values, palette.quiet, 1.5),
+            (np.where(outside[row - 1], values, np.nan), palette.accent, 3),
         ):
-            figure.add_scatter(
-                x=x,
-                y=y,
-                mode="lines",
-                line=line,
-                customdata=texts,
-                hovertemplate="around token %{x}: “%{customdata}”<br>r %{y:.2f}<extra></extra>",
-                row=row,
-                col=1,
-            )
+            line(
+                figure, x, y, colour=colour, width=width, customdata=texts,
+                hover="around token %{x}: “%{customdata}”<br>r %{y:.2f}", **place,
+            )  # fmt: skip
         # after the lines: plotly leaves shapes out of a plot that is still empty
         figure.add_hrect(
-            y0=low,
-            y1=high,
+            y0=float(course.low[row - 1]), y1=float(course.high[row - 1]), layer="below",
             fillcolor=rgba(palette.quiet, 0.16),
-            line={"color": rgba(palette.quiet, 0.6), "width": 1, "dash": "dot"},
-            layer="below",
-            row=row,
-            col=1,
-        )
-        figure.add_hline(y=0, line={"color": palette.line, "width": 1}, row=row, col=1)
-        figure.add_annotation(
-            text=f"with {hover_name(names, partner, longest=44)}",
-            x=0,
-            y=1.0,
-            xref="x domain" if row == 1 else f"x{row} domain",
-            yref="y domain" if row == 1 else f"y{row} domain",
-            xanchor="left",
-            yanchor="bottom",
-            showarrow=False,
-            font={"size": 12, "color": palette.text},
-        )
-    style(figure, palette, height=60 + _ROW * n)
-    figure.update_layout(margin_t=24, hovermode="x")  # a moment is picked at any height
-    figure.update_yaxes(range=[-1, 1], tickvals=[-0.5, 0, 0.5], title_text="", showgrid=False)
-    figure.update_xaxes(showticklabels=False, ticks="")
-    figure.update_xaxes(
-        title_text="middle token of the window", showticklabels=True, ticks="outside", row=n, col=1
-    )
+            line={"color": rgba(palette.quiet, 0.6), "width": 1, "dash": "dot"}, **place,
+        )  # fmt: skip
+        rule(figure, palette.line, y=0, **place)
+        number = "" if row == 1 else str(row)
+        note(
+            figure, f"with {hover_name(names, partner, longest=44)}", 0, 1.0, colour=palette.text,
+            xref=f"x{number} domain", yref=f"y{number} domain", xanchor="left", yanchor="bottom",
+        )  # fmt: skip
+    style(
+        figure, palette, height=60 + _ROW * n, margin={"t": 24},
+        hovermode="x",  # a moment is picked at any height
+        x={"showticklabels": False, "ticks": ""},
+        y={"range": [-1, 1], "tickvals": [-0.5, 0, 0.5], "title": "", "showgrid": False},
+    )  # fmt: skip
+    title = "middle token of the window"
+    figure.update_xaxes(title_text=title, showticklabels=True, ticks="outside", row=n, col=1)
     if token >= 0:
-        figure.add_vline(x=token, line={"color": palette.text, "width": 1, "dash": "dot"})
+        rule(figure, palette.text, x=token, dash="dot")
     return Picture(
         figure=figure,
         alternative=_describe(course, names),
@@ -175,21 +162,15 @@ def states(
     for column, centre in enumerate(centres, start=1):
         matrix = centre[np.ix_(order, order)].astype(np.float32)
         np.fill_diagonal(matrix, np.nan)
-        figure.add_heatmap(
-            z=matrix,
-            zmin=-limit,
-            zmax=limit,
-            colorscale=pair_scale(palette, is_signed=True),
-            showscale=False,
-            hoverinfo="skip",
-            row=1,
-            col=column,
-        )
-    style(figure, palette, height=340, left=4, bottom=4)
-    figure.update_layout(margin_t=52)
+        cells(
+            figure, matrix, span=(-limit, limit), scale=pair_scale(palette, is_signed=True),
+            row=1, col=column,
+        )  # fmt: skip
+    style(
+        figure, palette, height=340, margin={"l": 4, "t": 52, "b": 4}, x={"visible": False},
+        y={"visible": False, "autorange": "reversed"},
+    )  # fmt: skip
     figure.update_annotations(font={"size": 13, "color": palette.text})
-    figure.update_xaxes(visible=False)
-    figure.update_yaxes(visible=False, autorange="reversed")
     mean = [float(np.abs(c[np.triu_indices(len(c), 1)]).mean()) for c in centres]
     return Picture(
         figure=figure,
@@ -217,23 +198,11 @@ def state_strip(
     palette: Palette,
 ) -> Picture:
     """Draw which state each window of a session is in."""
-    colours = qualitative(n_states)
-    edges = np.linspace(0, 1, n_states + 1).tolist()
-    scale = [(edges[i + side], c) for i, c in enumerate(colours) for side in (0, 1)]
-    figure = go.Figure(
-        go.Heatmap(
-            z=label[None].astype(np.int8),
-            x=position.astype(np.int32),
-            zmin=-0.5,
-            zmax=n_states - 0.5,
-            colorscale=scale,
-            showscale=False,
-            hovertemplate="around token %{x}: state %{z}<extra></extra>",
-        )
-    )
-    style(figure, palette, height=84)
-    figure.update_xaxes(title_text="middle token of the window")
-    figure.update_yaxes(visible=False)
+    figure = cells(
+        go.Figure(), label[None], x=position, span=(-0.5, n_states - 0.5),
+        scale=steps(qualitative(n_states)), hover="around token %{x}: state %{z}",
+    )  # fmt: skip
+    style(figure, palette, height=84, x="middle token of the window", y={"visible": False})
     counts = np.bincount(label, minlength=n_states)
     shares_text = ", ".join(
         f"state {i} in {100 * (c / len(label)):.0f} %" for i, c in enumerate(counts) if c

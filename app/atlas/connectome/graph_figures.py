@@ -1,5 +1,6 @@
 """Pictures of networks as nodes: the graph of the strongest pairs, and the tree of groups."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,7 +11,8 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import dendrogram
 
-from app.figures.base import Picture, legend_on_top, safe, style
+from app.figures.base import Picture, safe, style
+from app.figures.marks import UNCHANGED, line, points, small, ticks
 from app.figures.matrix import Measure, hover_name
 from app.figures.theme import Palette, linear_rgb, qualitative, rgba
 
@@ -63,32 +65,23 @@ def graph(
     width = np.searchsorted(tertiles, strength)
     at_selected = (edges == selected).any(axis=1)
     is_positive = values[edges[:, 0], edges[:, 1]] >= 0
-    for is_near in (False, True):
-        for is_drawn_positive in (True, False):
-            for width_step, pixels in enumerate(_WIDTHS):
-                drawn_edges = edges[
-                    (at_selected == is_near)
-                    & (is_positive == is_drawn_positive)
-                    & (width == width_step)
-                ]
-                if len(drawn_edges):
-                    colour = (palette.hot if is_drawn_positive else palette.cold)[1]
-                    _add_edges(
-                        figure, places, drawn_edges,
-                        {
-                            "color": rgba(colour, 0.95 if is_near else 0.5),
-                            "width": pixels + 0.7 * is_near,
-                            "dash": "solid" if is_drawn_positive else "dot",
-                        },
-                    )  # fmt: skip
+    for is_near, is_warm, step in itertools.product((False, True), (True, False), range(3)):
+        is_drawn = (at_selected == is_near) & (is_positive == is_warm) & (width == step)
+        colour = (palette.hot if is_warm else palette.cold)[1]
+        if is_drawn.any():
+            line(
+                figure, *_arcs(places, edges[is_drawn]), width=_WIDTHS[step] + 0.7 * is_near,
+                colour=rgba(colour, 0.95 if is_near else 0.5), showlegend=False,
+                line={"dash": "solid" if is_warm else "dot"},
+            )  # fmt: skip
     degree = np.bincount(edges.ravel(), minlength=len(values))
     _add_nodes(figure, replace(nodes, places=places), degree, selected, palette)
-    style(figure, palette, height=height, left=4, bottom=4)
-    if len(nodes.classes) > 1:
-        legend_on_top(figure, palette)
-        figure.update_layout(legend={"itemsizing": "constant"})
-    figure.update_xaxes(visible=False)
-    figure.update_yaxes(visible=False)
+    hidden = {"visible": False}
+    style(
+        figure, palette, height=height, margin={"l": 4, "b": 4}, x=hidden, y=hidden,
+        legend=len(nodes.classes) > 1,
+    )  # fmt: skip
+    figure.update_layout(legend={"itemsizing": "constant"})
     hub = int(degree.argmax())
     weakest = float(strength.min())
     return Picture(
@@ -137,20 +130,14 @@ def spaced(places: NDArray[np.floating], *, gap: float = _GAP) -> NDArray[np.flo
     return np.asarray(positions, dtype=np.float64)
 
 
-def _add_edges(
-    figure: go.Figure,
-    places: NDArray[np.floating],
-    edges: NDArray[np.integer],
-    line: dict[str, Any],
-) -> None:
-    """Draw edges as shallow arcs, so that none hides behind nodes that lie in one line."""
+def _arcs(places: NDArray[np.floating], edges: NDArray[np.integer]) -> NDArray[np.floating]:
+    """Return edges as shallow arcs (x, y), so that none hides behind nodes in one line with it."""
     start, end = places[edges[:, 0]], places[edges[:, 1]]
     t = np.linspace(0, 1, 9)[None, :, None]
     normals = np.stack([start[:, 1] - end[:, 1], end[:, 0] - start[:, 0]], axis=1)[:, None]
     arcs = start[:, None] * (1 - t) + end[:, None] * t + 0.4 * t * (1 - t) * normals
     split_arcs = np.concatenate([arcs, np.full((len(edges), 1, 2), np.nan)], axis=1)
-    x, y = split_arcs.reshape(-1, 2).astype(np.float32).T
-    figure.add_scatter(x=x, y=y, mode="lines", line=line, hoverinfo="skip", showlegend=False)
+    return np.asarray(split_arcs.reshape(-1, 2).T)
 
 
 def _add_nodes(
@@ -168,32 +155,19 @@ def _add_nodes(
         members = np.flatnonzero(class_of == number)
         if not len(members):
             continue
-        figure.add_scatter(
-            x=nodes.places[members, 0].astype(np.float32),
-            y=nodes.places[members, 1].astype(np.float32),
-            mode="markers",
-            name=safe(name),
-            customdata=members.astype(np.int32),
+        points(
+            figure, *nodes.places[members].T, colour=colour, size=size[members], name=safe(name),
+            customdata=members,
             hovertext=[
                 f"{hover_name(nodes.names, int(k), longest=60)}<br>{safe(name)}, {degree[k]} edges"
                 for k in members
             ],
-            hovertemplate="%{hovertext}<extra></extra>",
-            marker={
-                "size": size[members].astype(np.float32),
-                "color": colour,
-                "opacity": 1.0,
-                "line": {
-                    "color": [palette.text if s else palette.canvas for s in is_selected[members]],
-                    "width": [3 if s else 1 for s in is_selected[members]],
-                },
-            },
-            selected={"marker": {"opacity": 1.0}},
-            unselected={"marker": {"opacity": 1.0}},
-        )
+            hover="%{hovertext}",
+            marker={"opacity": 1.0, "line": _ring(is_selected[members], palette)}, **UNCHANGED,
+        )  # fmt: skip
     figure.add_scatter(  # numbers last, so that no node lies on another's
-        x=nodes.places[:, 0].astype(np.float32),
-        y=nodes.places[:, 1].astype(np.float32),
+        x=small(nodes.places[:, 0]),
+        y=small(nodes.places[:, 1]),
         mode="text",
         text=[str(k) for k in range(len(class_of))],
         textposition="middle center",
@@ -201,6 +175,14 @@ def _add_nodes(
         hoverinfo="skip",
         showlegend=False,
     )
+
+
+def _ring(is_selected: NDArray[np.bool_], palette: Palette) -> dict[str, Any]:
+    """Return the outlines of nodes, a bold one for the selected."""
+    return {
+        "color": np.where(is_selected, palette.text, palette.canvas).tolist(),
+        "width": np.where(is_selected, 3, 1),
+    }
 
 
 def _number_colour(colour: str) -> str:
@@ -233,42 +215,21 @@ def tree(
     for x, y in zip(branches["icoord"], branches["dcoord"], strict=True):
         leaf_groups = groups[leaves[int(np.ceil((x[0] - 5) / 10)) : int((x[-1] - 5) // 10) + 1]]
         is_one = len(set(leaf_groups.tolist())) == 1
-        figure.add_scatter(
-            x=np.array(x, dtype=np.float32),
-            y=np.array(y, dtype=np.float32),
-            mode="lines",
-            line={"color": colours[leaf_groups[0]] if is_one else palette.quiet, "width": 1.5},
-            hoverinfo="skip",
-        )
-    figure.add_scatter(
-        x=np.arange(len(leaves), dtype=np.float32) * 10 + 5,
-        y=np.zeros(len(leaves), dtype=np.float32),
-        mode="markers",
-        customdata=leaves.astype(np.int32),
+        line(figure, x, y, colour=colours[leaf_groups[0]] if is_one else palette.quiet, width=1.5)
+    places = np.arange(len(leaves)) * 10 + 5
+    points(
+        figure, places, np.zeros(len(leaves)), colour=[colours[k] for k in groups[leaves]],
+        size=11, marker={"opacity": 1.0, "line": _ring(leaves == selected, palette)},
+        customdata=leaves, hover="%{hovertext}",
         hovertext=[f"{hover_name(names, int(k), longest=60)}<br>group {groups[k]}" for k in leaves],
-        hovertemplate="%{hovertext}<extra></extra>",
-        marker={
-            "size": 11,
-            "opacity": 1.0,
-            "color": [colours[groups[k]] for k in leaves],
-            "line": {
-                "color": [palette.text if k == selected else palette.canvas for k in leaves],
-                "width": [3 if k == selected else 1 for k in leaves],
-            },
-        },
-        selected={"marker": {"opacity": 1.0}},
-        unselected={"marker": {"opacity": 1.0}},
-    )
-    style(figure, palette, height=300, bottom=34)
-    figure.update_xaxes(
-        tickvals=(np.arange(len(leaves)) * 10 + 5).tolist(),
-        ticktext=[str(k) for k in leaves],
-        tickfont={"size": 10},
-        tickangle=0 if len(leaves) <= 40 else -90,
-        showline=False,
-        ticks="",
-    )
-    figure.update_yaxes(title_text="distance", nticks=4)
+        **UNCHANGED,
+    )  # fmt: skip
+    numbers = ticks([str(k) for k in leaves], places, tickfont={"size": 10})
+    turn = 0 if len(leaves) <= 40 else -90
+    style(
+        figure, palette, height=300, margin={"b": 34}, y={"title": "distance", "nticks": 4},
+        x={"tickangle": turn, "showline": False, "ticks": "", **numbers},
+    )  # fmt: skip
     sizes = np.bincount(groups)
     return Picture(
         figure=figure,

@@ -8,7 +8,8 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from app.figures.base import Picture, legend_on_top, safe, style
+from app.figures.base import Picture, safe, style
+from app.figures.marks import bars, cells, error, line, named, note, rule, small, ticks, zero
 from app.figures.markup import signed
 from app.figures.networks import shown_token
 from app.figures.theme import Palette, rgba
@@ -38,15 +39,10 @@ def map_histogram(
     """
     counts, edges = np.histogram(z, bins=_N_BINS)
     centres, width = (edges[:-1] + edges[1:]) / 2, float(edges[1] - edges[0])
-    figure = go.Figure()
-    figure.add_bar(
-        x=centres.astype(np.float32),
-        y=counts.astype(np.int32),
-        width=width,
-        marker={"color": rgba(palette.quiet, 0.45), "line": {"width": 0}},
-        name="units",
-        hovertemplate="z %{x:.2f}: %{y:,} units<extra></extra>",
-    )
+    figure = bars(
+        go.Figure(), centres, counts, colour=rgba(palette.quiet, 0.45), width=width, name="units",
+        hover="z %{x:.2f}: %{y:,} units",
+    )  # fmt: skip
     active = fit.active_density(centres) * len(z) * width
     null = fit.null_density(centres) * len(z) * width
     for name, values, colour, dash in (
@@ -55,21 +51,14 @@ def map_histogram(
         ("negative tail", np.where(centres < 0, active, np.nan), palette.cold[1], "solid"),
         ("all together", null + active, palette.accent, "solid"),
     ):
-        figure.add_scatter(
-            x=centres.astype(np.float32),
-            y=np.where(values > 0.05, values, np.nan).astype(np.float32),
-            mode="lines",
-            line={"color": colour, "width": 2, "dash": dash},
-            name=name,
-            hovertemplate="z %{x:.2f}: %{y:.1f} expected<extra>%{fullData.name}</extra>",
-        )
-    style(figure, palette, height=340)
-    figure.update_layout(bargap=0)
-    legend_on_top(figure, palette)
-    _mark_thresholds(figure, suggestions, threshold, palette)
-    figure.update_xaxes(title_text="z of a unit")
+        line(
+            figure, centres, np.where(values > 0.05, values, np.nan), colour=colour,
+            line={"dash": dash}, name=name, hover=f"z %{{x:.2f}}: %{{y:.1f}} expected, {name}",
+        )  # fmt: skip
     top = np.log10(max(counts.max(), 1)) + 0.25
-    figure.update_yaxes(title_text="units (log)", type="log", range=[-0.3, top], dtick=1)
+    count_axis = {"title": "units (log)", "type": "log", "range": [-0.3, top], "dtick": 1}
+    style(figure, palette, height=340, legend=True, bargap=0, x="z of a unit", y=count_axis)
+    _mark_thresholds(figure, suggestions, threshold, palette)
     n_beyond = int((np.abs(z) > threshold).sum())
     active_share = fit.positive_share + fit.negative_share
     return Picture(
@@ -101,92 +90,50 @@ def _mark_thresholds(
     figure: go.Figure, suggestions: Sequence[Suggestion], threshold: float, palette: Palette
 ) -> None:
     """Draw lines at the present threshold and at the suggested ones, on either side."""
-    for sign in (-1, 1):
-        figure.add_vline(x=sign * threshold, line={"color": palette.accent, "width": 2})
-        for suggestion in suggestions:
-            if suggestion.threshold == suggestion.threshold:
-                figure.add_vline(
-                    x=sign * suggestion.threshold,
-                    line={"color": palette.quiet, "width": 1, "dash": "dash"},
-                )
-    reached = [
-        suggestion for suggestion in suggestions if suggestion.threshold == suggestion.threshold
-    ]
+    reached = [each for each in suggestions if each.threshold == each.threshold]
     reached.sort(key=lambda suggestion: suggestion.threshold)
+    for sign in (-1, 1):
+        rule(figure, palette.accent, x=sign * threshold, width=2)
+        for suggestion in reached:
+            rule(figure, palette.quiet, x=sign * suggestion.threshold, dash="dash")
     # Lines lie close together: their names stand in a list, in the order of the lines.
-    figure.add_annotation(
-        x=1.0,
-        y=1.0,
-        xref="paper",
-        yref="paper",
-        text="<br>".join(
-            f"{suggestion.rule}: {suggestion.threshold:.2f}" for suggestion in reached
-        ),
-        align="right",
-        showarrow=False,
-        xanchor="right",
-        yanchor="top",
-        font={"size": 11, "color": palette.quiet},
-    )
+    names = "<br>".join(f"{each.rule}: {each.threshold:.2f}" for each in reached)
+    note(
+        figure, names, 1.0, 1.0, colour=palette.quiet, size=11, xref="paper", yref="paper",
+        align="right", xanchor="right", yanchor="top",
+    )  # fmt: skip
 
 
 def spectrum_line(spectrum: Spectrum, *, network: int, palette: Palette) -> Picture:
     """Draw the power of a time course over frequency: mean over documents, ± standard error."""
-    x = spectrum.frequency.astype(np.float32)
-    error = np.nan_to_num(spectrum.standard_error)
+    x = spectrum.frequency
+    deviation = np.nan_to_num(spectrum.standard_error)
     floor = max(float(spectrum.power[spectrum.power > 0].min(initial=np.inf)), 1e-12)
-    low, high = np.maximum(spectrum.power - error, floor / 4), spectrum.power + error
-    figure = go.Figure()
-    figure.add_scatter(
-        x=np.concatenate([x, x[::-1]]),
-        y=np.concatenate([high, low[::-1]]).astype(np.float32),
-        mode="lines",
-        line_width=0,
-        fill="toself",
-        fillcolor=rgba(palette.accent, 0.2),
-        hoverinfo="skip",
-        name="± standard error",
-    )
-    figure.add_scatter(
-        x=x,
-        y=spectrum.power.astype(np.float32),
-        mode="lines",
-        line={"color": palette.accent, "width": 2},
-        name="mean",
-        customdata=(1 / spectrum.frequency).astype(np.float32),
-        hovertemplate=(
-            "%{x:.3f} cycles per token, a period of %{customdata:.1f} tokens<br>power %{y:.3g}"
-            "<extra></extra>"
-        ),
-    )
-    style(figure, palette, height=340, bottom=64)
-    half = spectrum.half_power_frequency
-    figure.add_vline(x=half, line={"color": palette.quiet, "width": 1, "dash": "dash"})
-    figure.add_annotation(
-        x=half,
-        y=0.98,
-        yref="paper",
-        text="half of the power on either side",
-        showarrow=False,
-        xanchor="left" if half < 0.25 else "right",
-        xshift=4 if half < 0.25 else -4,
-        yanchor="top",
-        font={"size": 11, "color": palette.quiet},
-    )
-    figure.update_xaxes(
-        title_text="cycles per token, and period in tokens",
-        range=[0, 0.505],
-        tickvals=[1 / period for period in _PERIODS],
-        ticktext=[f"{1 / period:.2g}<br>{period}" for period in _PERIODS],
-        tickangle=0,
-    )
+    low, high = np.maximum(spectrum.power - deviation, floor / 4), spectrum.power + deviation
+    figure = line(
+        go.Figure(), np.concatenate([x, x[::-1]]), np.concatenate([high, low[::-1]]), colour=None,
+        width=0, fill="toself", fillcolor=rgba(palette.accent, 0.2), name="± standard error",
+    )  # fmt: skip
+    line(
+        figure, x, spectrum.power, colour=palette.accent, name="mean", customdata=small(1 / x),
+        hover="%{x:.3f} cycles per token, a period of %{customdata:.1f} tokens<br>power %{y:.3g}",
+    )  # fmt: skip
     powers = _log_ticks(float(low.min()), float(high.max()))
-    figure.update_yaxes(
-        title_text="power (log)",
-        type="log",
-        tickvals=powers,
-        ticktext=[f"{power:g}" for power in powers],
-    )
+    periods = ticks([f"{1 / n:.2g}<br>{n}" for n in _PERIODS], [1 / n for n in _PERIODS])
+    style(
+        figure, palette, height=340, margin={"b": 64},
+        x={"title": "cycles per token, and period in tokens", "range": [0, 0.505], "tickangle": 0}
+        | periods,
+        y={"title": "power (log)", "type": "log", **ticks([f"{p:g}" for p in powers], powers)},
+    )  # fmt: skip
+    half = spectrum.half_power_frequency
+    is_left = half < 0.25
+    rule(figure, palette.quiet, x=half, dash="dash")
+    note(
+        figure, "half of the power on either side", half, 0.98, colour=palette.quiet, size=11,
+        yref="paper", xanchor="left" if is_left else "right", xshift=4 if is_left else -4,
+        yanchor="top",
+    )  # fmt: skip
     return Picture(
         figure=figure,
         alternative=(
@@ -226,32 +173,16 @@ def class_bars(effects: pd.DataFrame, *, network: int, palette: Palette) -> Pict
         As `decoding.class_effects` makes it.
     """
     rows = effects.iloc[::-1]
-    mean = rows["mean"].to_numpy(dtype=np.float32)
-    figure = go.Figure(
-        go.Bar(
-            x=mean,
-            y=rows["class"].tolist(),
-            orientation="h",
-            error_x={
-                "type": "data",
-                "array": np.nan_to_num(rows["std"].to_numpy(dtype=np.float32)),
-                "color": palette.quiet,
-                "thickness": 1,
-                "width": 3,
-            },
-            marker={
-                "color": [(palette.hot if m > 0 else palette.cold)[1] for m in mean],
-                "line": {"width": 0},
-            },
-            customdata=rows["count"].to_numpy(),
-            hovertemplate="%{y}: mean %{x:.3f} over %{customdata:,} tokens<extra></extra>",
-        )
-    )
-    style(figure, palette, height=70 + 28 * len(rows))
-    figure.update_xaxes(
-        title_text="mean strength ± sd of tokens", zeroline=True, zerolinecolor=palette.quiet
-    )
-    figure.update_yaxes(showgrid=False, ticks="", tickfont={"color": palette.text})
+    figure = bars(
+        go.Figure(), rows["mean"], rows["class"].tolist(), orientation="h",
+        colour=[(palette.hot if m > 0 else palette.cold)[1] for m in rows["mean"]],
+        error_x=error(np.nan_to_num(rows["std"]), color=palette.quiet), customdata=rows["count"],
+        hover="%{y}: mean %{x:.3f} over %{customdata:,} tokens",
+    )  # fmt: skip
+    style(
+        figure, palette, height=70 + 28 * len(rows), y=named(palette),
+        x={"title": "mean strength ± sd of tokens", **zero(palette)},
+    )  # fmt: skip
     strongest = effects.iloc[0]
     return Picture(
         figure=figure,
@@ -272,33 +203,19 @@ def logit_bars(
         *sorted(suppressed, key=lambda e: e.effect),
         *sorted(promoted, key=lambda e: e.effect),
     ]
-    values = np.array([effect.effect for effect in effects], dtype=np.float32)
-    figure = go.Figure(
-        go.Bar(
-            x=values,
-            y=np.arange(len(effects), dtype=np.int16),
-            orientation="h",
-            marker={
-                "color": [(palette.hot if v > 0 else palette.cold)[1] for v in values],
-                "line": {"width": 0},
-            },
-            customdata=[safe(shown_token(effect.text)) for effect in effects],
-            hovertemplate="“%{customdata}”: z %{x:.1f}<extra></extra>",
-        )
-    )
-    style(figure, palette, height=60 + 21 * len(effects))
-    figure.update_xaxes(
-        title_text="effect on the logit, z over the vocabulary",
-        zeroline=True,
-        zerolinecolor=palette.quiet,
-    )
-    figure.update_yaxes(
-        showgrid=False,
-        ticks="",
-        tickvals=np.arange(len(effects)),
-        ticktext=[safe(shown_token(effect.text)) for effect in effects],
-        tickfont={"color": palette.text, "family": "IBM Plex Mono, monospace"},
-    )
+    values = np.array([effect.effect for effect in effects])
+    tokens = [safe(shown_token(effect.text)) for effect in effects]
+    figure = bars(
+        go.Figure(), values, np.arange(len(effects)), orientation="h", customdata=tokens,
+        colour=[(palette.hot if v > 0 else palette.cold)[1] for v in values],
+        hover="“%{customdata}”: z %{x:.1f}",
+    )  # fmt: skip
+    title = "effect on the logit, z over the vocabulary"
+    style(
+        figure, palette, height=60 + 21 * len(effects),
+        x={"title": title, **zero(palette)},
+        y=named(palette, tickfont={"family": "IBM Plex Mono, monospace"}) | ticks(tokens),
+    )  # fmt: skip
     top_promoted, top_suppressed = promoted[0], suppressed[0]
     return Picture(
         figure=figure,
@@ -315,22 +232,17 @@ def logit_bars(
 
 def head_map(share: NDArray[np.floating], *, network: int, palette: Palette) -> Picture:
     """Draw the share of a network that each attention head carries: (n_layers, n_heads)."""
-    percent = (100 * share).astype(np.float32)
-    figure = go.Figure(
-        go.Heatmap(
-            z=percent,
-            zmin=0,
-            zmax=float(percent.max()) or 1.0,
-            colorscale=[[0, palette.canvas], [0.5, palette.hot[0]], [1, palette.hot[-1]]],
-            colorbar={"title": {"text": "%"}, "thickness": 10},
-            xgap=1,
-            ygap=1,
-            hovertemplate="layer %{y}, head %{x}: %{z:.2f} % of the network<extra></extra>",
-        )
-    )
-    style(figure, palette, height=min(160 + 9 * len(share), 520))
-    figure.update_xaxes(title_text="head", dtick=1 if share.shape[1] <= 16 else None)
-    figure.update_yaxes(title_text="layer")
+    percent = 100 * share
+    figure = cells(
+        go.Figure(), percent, span=(0, float(percent.max()) or 1.0), xgap=1, ygap=1,
+        scale=[(0, palette.canvas), (0.5, palette.hot[0]), (1, palette.hot[-1])],
+        colorbar={"title": {"text": "%"}, "thickness": 10},
+        hover="layer %{y}, head %{x}: %{z:.2f} % of the network",
+    )  # fmt: skip
+    style(
+        figure, palette, height=min(160 + 9 * len(share), 520), y="layer",
+        x={"title": "head", "dtick": 1 if share.shape[1] <= 16 else None},
+    )  # fmt: skip
     layer, head = (int(i) for i in np.unravel_index(share.argmax(), share.shape))
     by_layer = share.sum(axis=1)
     rows, columns = np.indices(share.shape)

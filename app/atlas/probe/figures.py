@@ -1,16 +1,15 @@
 """Pictures of a text in the probe: networks over its tokens."""
 
-import html
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from app.figures.base import Picture, style
-from app.figures.markup import visible
+from app.figures.base import Picture, safe, style
+from app.figures.marks import cells, colour_bar, ticks
+from app.figures.markup import short, visible
 from app.figures.theme import Palette, diverging_scale
 
 LIMIT = 6.0
@@ -45,30 +44,29 @@ def networks_over_tokens(
     energy = np.square(relative[:, ~is_dummy]).mean(axis=1)
     ranked = np.argsort(-energy, kind="stable")
     shown_networks = ranked[:MOST_ROWS][::-1]
-    z = np.where(is_dummy, 0, relative[shown_networks]).astype(np.float32).round(2)
+    z = np.where(is_dummy, 0, relative[shown_networks]).round(2)
     texts = [visible(piece).replace("\n", "↵") for piece in pieces]
-    figure = go.Figure(
-        go.Heatmap(
-            z=z,
-            zmin=-LIMIT,
-            zmax=LIMIT,
-            colorscale=diverging_scale(palette, threshold=0.5, limit=LIMIT),
-            colorbar=_colour_bar(),
-            x=[f"{i} {_token_label(text)}" for i, text in enumerate(texts)],
-            y=[_row_label(int(k), names[k], is_selected=k == selected) for k in shown_networks],
-            hovertemplate="network %{y}<br>token %{x}<br>%{z:.1f}× its usual<extra></extra>",
-        )
-    )
+    bar = ticks([f"−{LIMIT:g}×", "0", f"{LIMIT:g}× its usual"], [-LIMIT, 0, LIMIT])
+    figure = cells(
+        go.Figure(), z, span=(-LIMIT, LIMIT),
+        scale=diverging_scale(palette, threshold=0.5, limit=LIMIT),
+        colorbar=colour_bar(len=0.6, y=1.0, yanchor="top", tickfont={"size": 12}, **bar),
+        x=[f"{i} {_token_label(text)}" for i, text in enumerate(texts)],
+        y=[_row_label(int(k), names[k], is_selected=k == selected) for k in shown_networks],
+        hover="network %{y}<br>token %{x}<br>%{z:.1f}× its usual",
+    )  # fmt: skip
     for first, last in _runs(is_dummy):
         figure.add_vrect(x0=first - 0.5, x1=last + 0.5, fillcolor=palette.canvas, line_width=0)
-    style(figure, palette, height=112 + 13 * len(shown_networks), left=110, bottom=40)
-    figure.update_layout(margin_t=44)
     # Of words the browser shows as many as have room, at any width: no ticks are set.
-    figure.update_xaxes(type="category", tickangle=-90, tickfont={"size": 11})
+    words = {"type": "category", "tickangle": -90, "tickfont": {"size": 11}}
     if len(texts) > _MOST_WORDS:
-        ticks = list(range(0, len(texts), _round_step(len(texts))))
-        figure.update_xaxes(tickvals=ticks, ticktext=[str(tick) for tick in ticks], tickangle=0)
-    figure.update_yaxes(type="category", showgrid=False, ticks="", tickfont={"size": 10})
+        places = range(0, len(texts), _round_step(len(texts)))
+        words |= ticks([str(place) for place in places], places, tickangle=0)
+    style(
+        figure, palette, height=112 + 13 * len(shown_networks), x=words,
+        margin={"l": 110, "t": 44, "b": 40},
+        y={"type": "category", "showgrid": False, "ticks": "", "tickfont": {"size": 10}},
+    )  # fmt: skip
     first, last = ranked[0], ranked[-1]
     usable = np.abs(np.where(is_dummy, 0, relative[ranked]))
     return Picture(
@@ -93,7 +91,7 @@ def networks_over_tokens(
 def _token_label(text: str) -> str:
     if not text:
         return "…"  # a part of a character that the next tokens complete
-    return html.escape(text.strip()[:12], quote=False) or "␣"
+    return safe(text.strip()[:12]) or "␣"
 
 
 def _round_step(n: int, max_ticks: int = 8) -> int:
@@ -106,24 +104,6 @@ def _round_step(n: int, max_ticks: int = 8) -> int:
         scale *= 10
 
 
-def _colour_bar() -> dict[str, Any]:
-    """Return a colour bar above the picture, in multiples of a network's usual strength."""
-    return {
-        "orientation": "h",
-        "thickness": 8,
-        "len": 0.6,
-        "x": 0,
-        "xanchor": "left",
-        "yref": "container",
-        "y": 1.0,
-        "yanchor": "top",
-        "outlinewidth": 0,
-        "tickvals": [-LIMIT, 0, LIMIT],
-        "ticktext": [f"−{LIMIT:g}×", "0", f"{LIMIT:g}× its usual"],
-        "tickfont": {"size": 12},
-    }
-
-
 def _runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
     """Return (first, last) of each run of true values."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
@@ -131,6 +111,5 @@ def _runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
 
 
 def _row_label(network: int, name: str, *, is_selected: bool) -> str:
-    short = visible(name) if len(name) <= 20 else visible(name)[:19] + "…"
-    text = f"{network} · {html.escape(short, quote=False)}"
+    text = f"{network} · {safe(short(name, 20))}"
     return f"<b>{text}</b>" if is_selected else text

@@ -1,8 +1,8 @@
 """Pictures of trust: each network's figures, the nulls they are read against, the choice of K."""
 
-import html
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,9 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from app.figures.base import Picture, legend_on_top, style
+from app.figures.base import Picture, style
+from app.figures.marks import bars, line, note, rule
+from app.figures.networks import VARIANCE_ALONE, network_points
 from app.figures.theme import Palette, rgba
 
 _DASHES = ("dash", "dot")
@@ -45,45 +47,15 @@ def trust_scatter(
         Name of a null → its 95th percentile of the figure.
     """
     values = table[figure.column].to_numpy(dtype=np.float32)
-    variance = table["variance_alone"].to_numpy(dtype=np.float32) * 100
-    is_selected = (table["network"] == selected).to_numpy()
-    colours = [palette.accent if s else rgba(palette.quiet, 0.75) for s in is_selected]
-    chart = go.Figure(
-        go.Scatter(
-            x=variance,
-            y=values,
-            mode="markers",
-            customdata=table["network"].to_numpy(),
-            text=[html.escape(str(name)) for name in table["name"]],
-            marker={
-                "size": np.where(is_selected, 15, 9),
-                "color": colours,
-                "line": {"color": palette.canvas, "width": 1},
-            },
-            selected={"marker": {"color": palette.accent}},
-            unselected={"marker": {"opacity": 0.8}},
-            hovertemplate=(
-                f"network %{{customdata}}, %{{text}}<br>{figure.title} %{{y:.2f}}"
-                "<br>alone %{x:.2f} % of variance<extra></extra>"
-            ),
-        )
-    )
-    style(chart, palette, height=340)
-    if is_selected.any():
-        row = int(np.flatnonzero(is_selected)[0])
-        chart.add_annotation(
-            x=variance[row],
-            y=values[row],
-            text=f"{selected}",
-            showarrow=False,
-            yshift=16,
-            font={"color": palette.text},
-        )
-    chart.update_xaxes(title_text="% of variance it explains alone", rangemode="tozero")
-    if figure.is_share:
-        chart.update_yaxes(title_text=figure.title, range=[0, 1.08])
-    else:
-        chart.update_yaxes(title_text=figure.title, rangemode="tozero")
+    chart = network_points(
+        table, figure.column, selected=selected, palette=palette, named_by="name",
+        hover=f"%{{text}}<br>{figure.title} %{{y:.2f}}<br>alone %{{x:.2f}} % of variance",
+    )  # fmt: skip
+    extent = {"range": [0, 1.08]} if figure.is_share else {"rangemode": "tozero"}
+    style(chart, palette, height=340, x=VARIANCE_ALONE, y={"title": figure.title, **extent})
+    for row in table[table["network"] == selected].to_dict("records"):
+        place = (100 * row["variance_alone"], row[figure.column])
+        note(chart, f"{selected}", *place, colour=palette.text, size=13, yshift=16)
     _limit_lines(chart, limits, palette, vertical=False, span=float(np.nanmax(values)))
     columns = ["network", "name", figure.column, "variance_alone", "variance_left_out"]
     return Picture(
@@ -106,22 +78,13 @@ def _limit_lines(
             groups.append([item])
     for number, group in enumerate(groups):
         for _, value in group:
-            line = {"color": palette.text, "dash": _DASHES[number % 2], "width": 1}
-            if vertical:
-                chart.add_vline(x=value, line=line)
-            else:
-                chart.add_hline(y=value, line=line)
-        label = ", ".join(name for name, _ in group)
-        position = {"x": group[-1][1], "yref": "paper", "y": 1.0, "yanchor": "bottom"}
-        if not vertical:
-            position = {"y": group[-1][1], "xref": "paper", "x": 1.0, "yanchor": "bottom"}
-        chart.add_annotation(
-            text=label,
-            showarrow=False,
-            xanchor="center" if vertical else "right",
-            font={"color": palette.quiet, "size": 12},
-            **position,
-        )
+            place: dict[str, Any] = {"x": value} if vertical else {"y": value}
+            rule(chart, palette.text, dash=_DASHES[number % 2], **place)
+        label, last = ", ".join(name for name, _ in group), group[-1][1]
+        place = {"xref": "paper", "x": 1.0, "y": last, "xanchor": "right"}
+        if vertical:
+            place = {"yref": "paper", "y": 1.0, "x": last, "xanchor": "center"}
+        note(chart, label, colour=palette.quiet, yanchor="bottom", **place)
 
 
 def _describe(table: pd.DataFrame, figure: TrustFigure, limits: Mapping[str, float]) -> str:
@@ -162,45 +125,32 @@ def null_histogram(
         else (float(min(all_values.min(), 0)), float(all_values.max()))
     )
     edges = np.linspace(low, high if high > low else low + 1, most_bins + 1)
-    chart = go.Figure()
-    centres = ((edges[:-1] + edges[1:]) / 2).astype(np.float32)
+    centres = (edges[:-1] + edges[1:]) / 2
     counts = {"networks": np.histogram(values, edges)[0] / max(len(values), 1) * 100}
     for name, null_sample in nulls.items():
         counts[name] = np.histogram(null_sample, edges)[0] / max(len(null_sample), 1) * 100
-    chart.add_bar(
-        x=centres,
-        y=counts["networks"].astype(np.float32),
+    chart = bars(
+        go.Figure(), centres, counts["networks"], colour=rgba(palette.accent, 0.7),
         name="networks of this atlas",
-        marker={"color": rgba(palette.accent, 0.7), "line": {"width": 0}},
-        hovertemplate=f"{figure.title} near %{{x:.2f}}: %{{y:.0f}} % of networks<extra></extra>",
-    )
+        hover=f"{figure.title} near %{{x:.2f}}: %{{y:.0f}} % of networks",
+    )  # fmt: skip
     for name, colour in zip(nulls, palette.series[1:], strict=False):
-        chart.add_scatter(
-            x=centres,
-            y=counts[name].astype(np.float32),
-            name=name,
-            mode="lines",
-            line={"color": colour, "width": 2, "shape": "hvh"},
-            hovertemplate=f"{name}, near %{{x:.2f}}: %{{y:.0f}} %<extra></extra>",
-        )
-    style(chart, palette, height=300)
-    chart.update_layout(bargap=0.05)
-    legend_on_top(chart, palette)
+        line(
+            chart, centres, counts[name], colour=colour, line={"shape": "hvh"}, name=name,
+            hover=f"{name}, near %{{x:.2f}}: %{{y:.0f}} %",
+        )  # fmt: skip
+    style(
+        chart, palette, height=300, legend=True, bargap=0.05, y="% of maps",
+        x={"title": figure.title, "range": [low, high]},
+    )  # fmt: skip
     row = table.loc[table["network"] == selected, figure.column]
     if len(row) and not np.isnan(row.iloc[0]):
-        chart.add_vline(x=float(row.iloc[0]), line={"color": palette.text, "width": 2})
-        chart.add_annotation(
-            x=float(row.iloc[0]),
-            yref="paper",
-            y=0.98,
-            text=f"network {selected}",
-            showarrow=False,
-            xanchor="right" if row.iloc[0] > (low + high) / 2 else "left",
-            xshift=-6 if row.iloc[0] > (low + high) / 2 else 6,
-            font={"color": palette.text},
-        )
-    chart.update_xaxes(title_text=figure.title, range=[low, high])
-    chart.update_yaxes(title_text="% of maps")
+        place, is_right = float(row.iloc[0]), row.iloc[0] > (low + high) / 2
+        rule(chart, palette.text, x=place, width=2)
+        note(
+            chart, f"network {selected}", place, 0.98, colour=palette.text, size=13, yref="paper",
+            xanchor="right" if is_right else "left", xshift=-6 if is_right else 6,
+        )  # fmt: skip
     limits = {
         name: float(np.quantile(null_sample, 0.95))
         for name, null_sample in nulls.items()
@@ -231,50 +181,28 @@ def size_chart(table: pd.DataFrame, *, suggested: int | None, palette: Palette) 
     chart = make_subplots(
         rows=2, cols=1, shared_xaxes=True, row_heights=[0.62, 0.38], vertical_spacing=0.08
     )
-    chart.add_scatter(
-        x=sizes,
-        y=sizes,
-        name="all networks",
-        mode="lines",
-        line={"color": palette.quiet, "width": 1, "dash": "dot"},
-        hoverinfo="skip",
-        row=1,
-        col=1,
-    )
+    line(
+        chart, sizes, sizes, colour=palette.quiet, width=1, line={"dash": "dot"},
+        name="all networks", row=1, col=1,
+    )  # fmt: skip
     for column, name, colour in (
         ("n_high", "r of 0.7 or more", palette.accent),
         ("n_very_high", "r of 0.8 or more", palette.series[1]),
     ):
-        chart.add_scatter(
-            x=sizes,
-            y=table[column].to_numpy(dtype=np.float32),
-            name=name,
-            mode="lines+markers",
-            line={"color": colour, "width": 2},
-            marker_size=8,
-            hovertemplate=f"K %{{x}}: %{{y:.1f}} networks with an {name}<extra></extra>",
-            row=1,
-            col=1,
-        )
-    chart.add_scatter(
-        x=sizes,
-        y=table["median_r"].to_numpy(dtype=np.float32),
-        mode="lines+markers",
-        showlegend=False,
-        line={"color": palette.text, "width": 1.5},
-        marker_size=6,
-        hovertemplate="K %{x}: median r %{y:.2f}<extra></extra>",
-        row=2,
-        col=1,
-    )
-    style(chart, palette, height=400)
-    legend_on_top(chart, palette)
+        line(
+            chart, sizes, table[column], colour=colour, mode="lines+markers", name=name,
+            marker={"size": 8}, hover=f"K %{{x}}: %{{y:.1f}} networks with an {name}", row=1, col=1,
+        )  # fmt: skip
+    line(
+        chart, sizes, table["median_r"], colour=palette.text, width=1.5, mode="lines+markers",
+        marker={"size": 6}, showlegend=False, hover="K %{x}: median r %{y:.2f}", row=2, col=1,
+    )  # fmt: skip
+    style(chart, palette, height=400, legend=True, x={"tickvals": sizes})
     chart.update_yaxes(title_text="networks", rangemode="tozero", row=1, col=1)
     chart.update_yaxes(title_text="median r", range=[0, 1], nticks=3, row=2, col=1)
-    chart.update_xaxes(tickvals=sizes, row=1, col=1)
-    chart.update_xaxes(title_text="number of networks (K)", tickvals=sizes, row=2, col=1)
+    chart.update_xaxes(title_text="number of networks (K)", row=2, col=1)
     if suggested is not None:
-        chart.add_vline(x=suggested, line={"color": palette.text, "dash": "dot", "width": 1})
+        rule(chart, palette.text, x=suggested, dash="dot")
     return Picture(
         figure=chart,
         alternative=_describe_sizes(table, suggested),

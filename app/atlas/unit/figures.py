@@ -1,6 +1,5 @@
 """Pictures of one unit: the networks it loads on, the domains it serves, its place."""
 
-import html
 from collections.abc import Sequence
 
 import numpy as np
@@ -8,7 +7,8 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from app.figures.base import Picture, style
+from app.figures.base import Picture, safe, style
+from app.figures.marks import bars, cells, error, named, points, rule
 from app.figures.markup import signed, visible
 from app.figures.theme import Palette, diverging_scale
 
@@ -33,26 +33,20 @@ def unit_loadings(
     """
     is_beyond = np.abs(z) > threshold
     colours = np.where(z > 0, palette.hot[1], palette.cold[1])
-    figure = go.Figure(
-        go.Bar(
-            x=np.arange(len(z), dtype=np.int32),
-            y=z.astype(np.float32),
-            customdata=[html.escape(visible(name), quote=False) for name in names],
-            marker={
-                "color": np.where(is_beyond, colours, palette.quiet).tolist(),
-                "line": {
-                    "color": palette.text,
-                    "width": [1 if k == selected else 0 for k in range(len(z))],
-                },
-            },
-            hovertemplate="network %{x} · %{customdata}<br>z %{y:.2f}<extra></extra>",
-        )
-    )
+    outline = (np.arange(len(z)) == selected).astype(int)
+    figure = bars(
+        go.Figure(), np.arange(len(z)), z,
+        colour=np.where(is_beyond, colours, palette.quiet).tolist(),
+        marker={"line": {"color": palette.text, "width": outline}},
+        customdata=[safe(visible(name)) for name in names],
+        hover="network %{x} · %{customdata}<br>z %{y:.2f}",
+    )  # fmt: skip
     for level in (-threshold, threshold):
-        figure.add_hline(y=level, line={"color": palette.line, "dash": "dot", "width": 1})
-    style(figure, palette, height=220)
-    figure.update_xaxes(title_text="network", nticks=12)
-    figure.update_yaxes(title_text="z", nticks=5)
+        rule(figure, palette.line, y=level, dash="dot")
+    style(
+        figure, palette, height=220, x={"title": "network", "nticks": 12},
+        y={"title": "z", "nticks": 5},
+    )  # fmt: skip
     top = int(np.abs(z).argmax())
     return Picture(
         figure=figure,
@@ -76,24 +70,18 @@ def unit_domains(frame: pd.DataFrame, *, palette: Palette) -> Picture:
         As `units.activation_by_domain` makes it.
     """
     sorted_domains = frame.sort_values("mean").reset_index(drop=True)
-    mean, error = sorted_domains["mean"].to_numpy(), sorted_domains["standard_error"].to_numpy()
-    figure = go.Figure(
-        go.Bar(
-            x=mean.astype(np.float32),
-            y=[html.escape(visible(str(name)), quote=False) for name in sorted_domains["domain"]],
-            orientation="h",
-            marker={
-                "color": [palette.hot[1] if m > 0 else palette.cold[1] for m in mean],
-                "line": {"width": 0},
-            },
-            error_x={"array": np.nan_to_num(error), "color": palette.text, "thickness": 1},
-            customdata=sorted_domains["documents"],
-            hovertemplate="%{y}: %{x:.3g}, over %{customdata} documents<extra></extra>",
-        )
-    )
-    style(figure, palette, height=70 + 28 * len(sorted_domains))
-    figure.update_xaxes(title_text="mean activation ± standard error", nticks=5)
-    figure.update_yaxes(showgrid=False, ticks="", tickfont={"color": palette.text})
+    mean = sorted_domains["mean"].to_numpy()
+    figure = bars(
+        go.Figure(), mean, [safe(visible(str(name))) for name in sorted_domains["domain"]],
+        orientation="h", colour=[palette.hot[1] if m > 0 else palette.cold[1] for m in mean],
+        error_x=error(sorted_domains["standard_error"], color=palette.text),
+        customdata=sorted_domains["documents"],
+        hover="%{y}: %{x:.3g}, over %{customdata} documents",
+    )  # fmt: skip
+    style(
+        figure, palette, height=70 + 28 * len(sorted_domains), y=named(palette),
+        x={"title": "mean activation ± standard error", "nticks": 5},
+    )  # fmt: skip
     top = sorted_domains.iloc[int(np.abs(mean).argmax())]
     return Picture(
         figure=figure,
@@ -128,34 +116,19 @@ def unit_place(
     """
     layer, index = unit
     row, column = (int(places[0]) for places in np.nonzero(indices == index))
-    figure = go.Figure(
-        go.Heatmap(
-            z=sheet.astype(np.float32),
-            zmin=-limit,
-            zmax=limit,
-            colorscale=diverging_scale(palette, threshold=threshold, limit=limit),
-            showscale=False,
-            hoverongaps=False,
-            customdata=indices.astype(np.int32),
-            hovertemplate=f"layer {layer}, unit %{{customdata}}<br>z %{{z:.1f}}<extra></extra>",
-        )
-    )
-    figure.add_scatter(
-        x=[column],
-        y=[row],
-        mode="markers",
-        marker={
-            "symbol": "circle-open",
-            "size": 16,
-            "color": palette.text,
-            "line": {"color": palette.text, "width": 2.5},
-        },
-        hoverinfo="skip",
-    )
+    figure = cells(
+        go.Figure(), sheet, span=(-limit, limit), customdata=indices.astype(np.int32),
+        scale=diverging_scale(palette, threshold=threshold, limit=limit),
+        hover=f"layer {layer}, unit %{{customdata}}<br>z %{{z:.1f}}",
+    )  # fmt: skip
+    ring = {"symbol": "circle-open", "line": {"color": palette.text, "width": 2.5}}
+    points(figure, [column], [row], colour=palette.text, size=16, marker=ring)
     n_rows, n_columns = sheet.shape
-    style(figure, palette, height=240, left=4, bottom=4)
-    figure.update_xaxes(visible=False, range=[-0.5, n_columns - 0.5])
-    figure.update_yaxes(visible=False, range=[-0.5, n_rows - 0.5])
+    style(
+        figure, palette, height=240, margin={"l": 4, "b": 4},
+        x={"visible": False, "range": [-0.5, n_columns - 0.5]},
+        y={"visible": False, "range": [-0.5, n_rows - 0.5]},
+    )  # fmt: skip
     return Picture(
         figure=figure,
         alternative=(

@@ -8,8 +8,21 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from app.figures.base import Picture, legend_on_top, safe, style
-from app.figures.markup import signed
+from app.figures.base import Picture, safe, style
+from app.figures.marks import (
+    bars,
+    cells,
+    colour_bar,
+    error,
+    line,
+    named,
+    points,
+    rule,
+    small,
+    ticks,
+    zero,
+)
+from app.figures.markup import short, signed
 from app.figures.matrix import pair_scale
 from app.figures.theme import Palette, rgba
 from fnprune_core.lesions.study import LEVEL, LesionStudy
@@ -77,42 +90,27 @@ def lesion_matrix(
     values, q = values_of(study, shown), study.effects.q
     shown_rows = list(rows)
     limit = _limit(values)
-    z = values[shown_rows].astype(np.float32)
-    labels = [_shortened(names[i]) for i in shown_rows]
     columns = [safe(name) for name in study.columns]
-    figure = go.Figure(
-        go.Heatmap(
-            z=z,
-            zmin=-limit,
-            zmax=limit,
-            colorscale=pair_scale(palette, is_signed=True),
-            xgap=2,
-            ygap=2,
-            hoverongaps=False,
-            text=[[_hover(study, i, c, names[i]) for c in range(len(columns))] for i in shown_rows],
-            hovertemplate="%{text}<extra></extra>",
-            colorbar={
-                "orientation": "h", "thickness": 8, "len": 1 if is_narrow else 0.6, "x": 1,
-                "xanchor": "right",
-                "yref": "container", "y": 0.0, "yanchor": "bottom", "outlinewidth": 0,
-                "nticks": 5, "ticksuffix": " nats", "showticksuffix": "last",
-            },
-        )
+    bar = colour_bar(
+        len=1 if is_narrow else 0.6, x=1, xanchor="right", y=0.0, nticks=5, ticksuffix=" nats",
+        showticksuffix="last",
+    )  # fmt: skip
+    figure = cells(
+        go.Figure(), values[shown_rows], span=(-limit, limit),
+        scale=pair_scale(palette, is_signed=True), xgap=2, ygap=2, colorbar=bar, hover="%{text}",
+        text=[[_hover(study, i, c, names[i]) for c in range(len(columns))] for i in shown_rows],
     )  # fmt: skip
     _add_marks(figure, study, shown_rows, palette)
-    style(figure, palette, height=96 + 56 + _ROW * len(shown_rows), left=30, bottom=64)
-    figure.update_xaxes(
-        side="top", tickvals=list(range(len(columns))), ticktext=columns, ticks="",
-        showline=False, range=[-0.5, len(columns) - 0.5], tickfont={"color": palette.text},
-        tickangle=-40 if is_steep else 0,
+    # askew, the last name leans out to the right, and would be left out
+    right = 12 + 6 * min(len(columns[-1]), 14) * is_steep
+    style(
+        figure, palette, height=96 + 56 + _ROW * len(shown_rows),
+        margin={"l": 30, "r": right, "t": 90 if is_steep else 40, "b": 64},
+        x=named(palette, side="top", showline=False, range=[-0.5, len(columns) - 0.5],
+                tickangle=-40 if is_steep else 0) | ticks(columns),
+        y=named(palette, showline=False, range=[len(shown_rows) - 0.5, -0.5])
+        | ticks([safe(short(names[i], _NAME)) for i in shown_rows]),
     )  # fmt: skip
-    figure.update_yaxes(
-        tickvals=list(range(len(shown_rows))), ticktext=labels, ticks="", showgrid=False,
-        showline=False, range=[len(shown_rows) - 0.5, -0.5], tickfont={"color": palette.text},
-    )  # fmt: skip
-    figure.update_layout(margin_t=90 if is_steep else 40)
-    if is_steep:  # the last name leans out to the right, and would be left out
-        figure.update_layout(margin_r=12 + 6 * min(len(columns[-1]), 14))
     if selected is not None and selected[0] in shown_rows:
         y, x = shown_rows.index(selected[0]), selected[1]
         figure.add_shape(
@@ -153,15 +151,9 @@ def _add_marks(
     ):
         y, x = np.nonzero(is_marked)
         outline = palette.canvas if symbol == "diamond" else palette.text
-        figure.add_scatter(
-            x=x.astype(np.int16),
-            y=y.astype(np.int16),
-            mode="markers",
-            marker={
-                "symbol": symbol, "size": 9, "color": palette.text,
-                "line": {"color": outline, "width": 1.5},
-            },
-            hoverinfo="skip",
+        points(
+            figure, x, y, colour=palette.text,
+            marker={"symbol": symbol, "line": {"color": outline, "width": 1.5}},
         )  # fmt: skip
 
 
@@ -184,10 +176,6 @@ def _hover(study: LesionStudy, i: int, c: int, name: str) -> str:
 def _with_error(value: float, error: float) -> str:
     text = signed(value, "+.3f")
     return f"{text} ± {error:.3f}" if np.isfinite(error) else text
-
-
-def _shortened(name: str) -> str:
-    return safe(name if len(name) <= _NAME else name[: _NAME - 1] + "…")
 
 
 def _limit(values: NDArray[np.float64]) -> float:
@@ -216,43 +204,36 @@ def lesion_cell(
     all_random = np.delete(study.change[:, 1:, column], lesion, axis=0).ravel()
     all_random = all_random[np.isfinite(all_random)]
     value = float(study.change[lesion, 0, column])
-    error = float(study.change_error[lesion, 0, column])
+    deviation = study.change_error[lesion, :, column]
     figure = go.Figure()
     if len(all_random):
         figure.add_violin(
-            x=all_random.astype(np.float32), y0="all random lesions", name="all random lesions",
+            x=small(all_random), y0="all random lesions", name="all random lesions",
             orientation="h", side="positive", points="outliers", width=1.4,
             line={"color": palette.quiet, "width": 1}, fillcolor=rgba(palette.quiet, 0.25),
             marker={"color": palette.quiet, "size": 4}, meanline={"visible": True},
             hoverinfo="skip", spanmode="hard",
         )  # fmt: skip
-    figure.add_scatter(
-        x=own_random.astype(np.float32), y=["its random lesions"] * len(own_random), mode="markers",
-        error_x={
-            "type": "data", "array": study.change_error[lesion, 1:, column].astype(np.float32),
-            "color": rgba(palette.text, 0.5), "thickness": 1, "width": 0,
-        },
-        marker={"size": 10, "color": palette.quiet, "line": {"color": palette.text, "width": 1}},
-        hovertemplate="a random lesion: %{x:+.3f} nats<extra></extra>",
+    points(
+        figure, own_random, ["its random lesions"] * len(own_random), colour=palette.quiet,
+        size=10, marker={"line": {"color": palette.text, "width": 1}},
+        error_x=error(deviation[1:], color=rgba(palette.text, 0.5), width=0),
+        hover="a random lesion: %{x:+.3f} nats",
     )  # fmt: skip
-    figure.add_scatter(
-        x=[value], y=["this lesion"], mode="markers",
-        error_x={
-            "type": "data", "array": [error], "color": palette.accent, "thickness": 2, "width": 4,
-        },
-        marker={"size": 14, "symbol": "diamond", "color": palette.accent},
-        hovertemplate="this lesion: %{x:+.3f} nats<extra></extra>",
+    points(
+        figure, [value], ["this lesion"], colour=palette.accent, size=14,
+        marker={"symbol": "diamond"}, hover="this lesion: %{x:+.3f} nats",
+        error_x=error(deviation[:1], color=palette.accent, thickness=2, width=4),
     )  # fmt: skip
-    style(figure, palette, height=240, left=40)
-    figure.add_vline(x=0, line={"color": palette.quiet, "width": 1, "dash": "dot"})
-    figure.update_xaxes(title_text="loss change, nats per token")
-    figure.update_yaxes(
-        showgrid=False, ticks="", showline=False, tickfont={"color": palette.text},
-        categoryorder="array",
-        categoryarray=["all random lesions", "its random lesions", "this lesion"],
+    order = ["all random lesions", "its random lesions", "this lesion"]
+    style(
+        figure, palette, height=240, margin={"l": 40}, x="loss change, nats per token",
+        y=named(palette, showline=False, categoryorder="array", categoryarray=order),
     )  # fmt: skip
+    rule(figure, palette.quiet, x=0, dash="dot")
     mean = float(np.nanmean(own_random)) if np.isfinite(own_random).any() else float("nan")
-    sentence = f"{name} in {study.columns[column]}: {_with_error(value, error)} nats per token"
+    change = _with_error(value, float(deviation[0]))
+    sentence = f"{name} in {study.columns[column]}: {change} nats per token"
     n_read = int(np.isfinite(own_random).sum())
     if n_read == 1:
         sentence += f"; its matched random lesion {signed(mean, '+.3f')}"
@@ -265,7 +246,7 @@ def lesion_cell(
             {
                 "lesion": ["this lesion", *(f"random {i + 1}" for i in range(len(own_random)))],
                 "loss change": study.change[lesion, :, column].round(5),
-                "standard error": study.change_error[lesion, :, column].round(5),
+                "standard error": deviation.round(5),
             }
         ),
     )
@@ -286,38 +267,24 @@ def strength_curve(study: LesionStudy, *, name: str, palette: Palette) -> Pictur
     random = study.change[:, 1:].mean(axis=1) if study.change.shape[1] > 1 else None
     figure = go.Figure()
     for c, column in enumerate(study.columns):
-        figure.add_scatter(
-            x=x,
-            y=study.change[order, 0, c].astype(np.float32),
-            mode="lines+markers",
-            name=safe(column),
-            line={"color": colours[c], "width": 2},
-            error_y={
-                "type": "data",
-                "array": study.change_error[order, 0, c].astype(np.float32),
-                "thickness": 1,
-                "width": 3,
-            },
-            hovertemplate=f"{safe(column)} at %{{x:g}}: %{{y:+.3f}} nats<extra></extra>",
-        )
+        line(
+            figure, x, study.change[order, 0, c], colour=colours[c], mode="lines+markers",
+            name=safe(column), error_y=error(study.change_error[order, 0, c]),
+            hover=f"{safe(column)} at %{{x:g}}: %{{y:+.3f}} nats",
+        )  # fmt: skip
         if random is not None:
-            figure.add_scatter(
-                x=x,
-                y=random[order, c].astype(np.float32),
-                mode="lines",
-                showlegend=False,
-                line={"color": rgba(colours[c], 0.8), "width": 1.5, "dash": "dot"},
-                hovertemplate=f"random, {safe(column)} at %{{x:g}}: %{{y:+.3f}}<extra></extra>",
-            )
-    style(figure, palette, height=320, bottom=56)
-    legend_on_top(figure, palette)
-    figure.add_vline(x=0, line={"color": palette.quiet, "width": 1, "dash": "dot"})
-    figure.update_xaxes(
-        title_text="strength of the lesion",
-        tickvals=x.tolist(),
-        ticktext=[_strength_label(float(s)) for s in x],
-    )
-    figure.update_yaxes(title_text="nats per token", zeroline=True, zerolinecolor=palette.line)
+            line(
+                figure, x, random[order, c], colour=rgba(colours[c], 0.8), width=1.5,
+                line={"dash": "dot"}, showlegend=False,
+                hover=f"random, {safe(column)} at %{{x:g}}: %{{y:+.3f}}",
+            )  # fmt: skip
+    strengths = ticks([_strength_label(float(s)) for s in x], x)
+    style(
+        figure, palette, height=320, legend=True, margin={"b": 56},
+        x={"title": "strength of the lesion", **strengths},
+        y={"title": "nats per token", "zeroline": True, "zerolinecolor": palette.line},
+    )  # fmt: skip
+    rule(figure, palette.quiet, x=0, dash="dot")
     strongest = int(np.argmax(strength))
     worst_column = int(np.nanargmax(study.change[strongest, 0]))
     return Picture(
@@ -339,31 +306,23 @@ def _strength_label(strength: float) -> str:
 
 def patient_bars(study: LesionStudy, lesion: int, *, name: str, palette: Palette) -> Picture:
     """Draw a lesion's loss change in each column beside that of its random lesions."""
-    change, error = study.change[lesion, 0], study.change_error[lesion, 0]
+    change, deviation = study.change[lesion, 0], study.change_error[lesion, 0]
     random = study.change[lesion, 1:]
     columns = [safe(column) for column in study.columns]
-    figure = go.Figure()
-    figure.add_bar(
-        x=columns, y=change.astype(np.float32), name=LESIONED,
-        marker={"color": palette.accent, "line": {"width": 0}},
-        error_y={
-            "type": "data", "array": error.astype(np.float32), "color": palette.text,
-            "thickness": 1.5, "width": 4,
-        },
-        hovertemplate="%{x}: %{y:+.3f} nats under the lesion<extra></extra>",
+    figure = bars(
+        go.Figure(), columns, change, colour=palette.accent, name=LESIONED,
+        error_y=error(deviation, color=palette.text, thickness=1.5, width=4),
+        hover="%{x}: %{y:+.3f} nats under the lesion",
     )  # fmt: skip
     if len(random) and np.isfinite(random).any():
-        figure.add_bar(
-            x=columns, y=np.nanmean(random, axis=0).astype(np.float32), name=RANDOM,
-            marker={"color": rgba(palette.quiet, 0.5), "line": {"width": 0}},
-            hovertemplate="%{x}: %{y:+.3f} nats, mean of random lesions<extra></extra>",
+        bars(
+            figure, columns, np.nanmean(random, axis=0), colour=rgba(palette.quiet, 0.5),
+            name=RANDOM, hover="%{x}: %{y:+.3f} nats, mean of random lesions",
         )  # fmt: skip
-    style(figure, palette, height=280)
-    figure.update_layout(barmode="group", bargap=0.35)
-    legend_on_top(figure, palette)
-    figure.update_yaxes(
-        title_text="loss change, nats per token", zeroline=True, zerolinecolor=palette.quiet
-    )
+    style(
+        figure, palette, height=280, legend=True, barmode="group", bargap=0.35,
+        y={"title": "loss change, nats per token", **zero(palette)},
+    )  # fmt: skip
     outstanding = [
         f"{study.columns[c]} {signed(study.effects.excess[lesion, c], '+.2f')} (q {p_text(q)})"
         for c, q in enumerate(study.effects.q[lesion])
@@ -374,7 +333,7 @@ def patient_bars(study: LesionStudy, lesion: int, *, name: str, palette: Palette
         figure=figure,
         alternative=(
             f"{name}: the loss rises most in {study.columns[worst_column]}, by "
-            f"{change[worst_column]:.2f} ± {error[worst_column]:.2f} nats per token. Beyond "
+            f"{change[worst_column]:.2f} ± {deviation[worst_column]:.2f} nats per token. Beyond "
             f"matched random lesions, with q ≤ {LEVEL:g}: {'; '.join(outstanding) or 'nothing'}."
         ),
         table=study.table().round(5),

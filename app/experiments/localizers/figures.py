@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from app.figures.base import Picture, legend_on_top, safe, style
-from app.figures.markup import signed
-from app.figures.theme import Palette, rgba
+from app.figures.base import Picture, safe, style
+from app.figures.marks import bars, cells, line, points, rule, ticks
+from app.figures.markup import short, signed
+from app.figures.theme import Palette, greys, rgba, steps
 from fnprune_core.localizers.results import LocalizerResult
 from fnprune_core.probability import p_text
 
@@ -33,7 +34,8 @@ def network_effects(
     all_networks.insert(1, "name", [names[int(k)] for k in all_networks["network"]])
     table = all_networks.head(_SHOWN_NETWORKS).iloc[::-1]
     labels = [
-        f"{k} · {_shortened(name)}" for k, name in zip(table["network"], table["name"], strict=True)
+        safe(f"{k} · {short(name, 24)}")
+        for k, name in zip(table["network"], table["name"], strict=True)
     ]
     other_colours = {True: palette.text, False: rgba(palette.quiet, 0.6)}
     colours = [
@@ -44,43 +46,24 @@ def network_effects(
     for place, (low, high, colour) in enumerate(
         zip(table["low"], table["high"], colours, strict=True)
     ):
-        figure.add_scatter(
-            x=[low, high], y=[place, place], mode="lines",
-            line={"color": colour, "width": 2}, hoverinfo="skip", showlegend=False,
-        )  # fmt: skip
-    figure.add_scatter(
-        x=table["difference"].to_numpy(dtype=np.float32),
-        y=np.arange(len(table)),
-        mode="markers",
-        customdata=np.column_stack(
-            [table["network"], table["low"], table["high"], table["effect_size"]]
-        ),
-        marker={
-            "size": 10,
-            "color": [
-                c if r else palette.canvas for c, r in zip(colours, table["responds"], strict=True)
-            ],
-            "line": {"color": colours, "width": 2},
-        },
+        line(figure, [low, high], [place, place], colour=colour, showlegend=False)
+    fills = [c if r else palette.canvas for c, r in zip(colours, table["responds"], strict=True)]
+    points(
+        figure, table["difference"], np.arange(len(table)), colour=fills, size=10,
+        marker={"line": {"color": colours, "width": 2}}, showlegend=False,
+        customdata=table[["network", "low", "high", "effect_size"]].to_numpy(),
         text=[safe(name) for name in table["name"]],
         hovertext=[safe(p_text(q)) for q in table["q"]],
-        hovertemplate=(
-            "network %{customdata[0]:.0f}, %{text}<br>%{x:+.2f}× [%{customdata[1]:+.2f}, "
-            "%{customdata[2]:+.2f}]<br>g %{customdata[3]:.2f}, q %{hovertext}"
-            "<extra></extra>"
-        ),
-        showlegend=False,
-    )
-    figure.add_vline(x=0, line={"color": palette.quiet, "width": 1, "dash": "dot"})
-    style(figure, palette, height=60 + 27 * len(table), left=8, bottom=48)
-    figure.update_xaxes(title_text="difference, × usual strength")
-    figure.update_yaxes(
-        tickvals=list(range(len(table))),
-        ticktext=[safe(label) for label in labels],
-        showgrid=False,
-        range=[-0.7, len(table) - 0.3],
-        tickfont={"color": palette.text, "size": 12},
-    )
+        hover="network %{customdata[0]:.0f}, %{text}<br>%{x:+.2f}× [%{customdata[1]:+.2f}, "
+        "%{customdata[2]:+.2f}]<br>g %{customdata[3]:.2f}, q %{hovertext}",
+    )  # fmt: skip
+    rule(figure, palette.quiet, x=0, dash="dot")
+    rows = {"showgrid": False, "range": [-0.7, len(table) - 0.3]}
+    style(
+        figure, palette, height=60 + 27 * len(table), margin={"l": 8, "b": 48},
+        x="difference, × usual strength",
+        y=ticks(labels, tickfont={"color": palette.text, "size": 12}, **rows),
+    )  # fmt: skip
     n = int(all_networks["responds"].sum())
     strongest = all_networks.iloc[0]
     return Picture(
@@ -96,10 +79,6 @@ def network_effects(
     )
 
 
-def _shortened(name: str, length: int = 24) -> str:
-    return name if len(name) <= length else name[: length - 1] + "…"
-
-
 def block_course(result: LocalizerResult, network: int, *, palette: Palette) -> Picture:
     """Draw a network's strength over the blocks as they alternate, with each block's effect."""
     usable = ~result.tokens["is_dummy"].to_numpy()
@@ -108,15 +87,10 @@ def block_course(result: LocalizerResult, network: int, *, palette: Palette) -> 
     colours = side_colours(result, palette)
     starts = np.searchsorted(block, np.arange(len(result.blocks) + 1))
     effects = result.block_table(network)
-    figure = go.Figure()
-    figure.add_scatter(
-        x=np.arange(len(values)),
-        y=values.astype(np.float32),
-        mode="lines",
-        line={"color": rgba(palette.quiet, 0.55), "width": 1},
-        hoverinfo="skip",
+    figure = line(
+        go.Figure(), np.arange(len(values)), values, colour=rgba(palette.quiet, 0.55), width=1,
         showlegend=False,
-    )
+    )  # fmt: skip
     for condition, colour in colours.items():
         x: list[float | None] = []
         y: list[float | None] = []
@@ -130,20 +104,21 @@ def block_course(result: LocalizerResult, network: int, *, palette: Palette) -> 
             figure.add_vrect(x0=start, x1=end, fillcolor=rgba(colour, 0.13), line_width=0)
             x += [start, end, None]
             y += [effect, effect, None]
-        figure.add_scatter(
-            x=x, y=y, mode="lines", name=safe(condition), line={"color": colour, "width": 4},
-            hovertemplate="%{fullData.name}: %{y:+.2f}×<extra></extra>",
+        line(
+            figure, x, y, colour=colour, width=4, name=safe(condition),
+            hover="%{fullData.name}: %{y:+.2f}×",
         )  # fmt: skip
-    style(figure, palette, height=290, left=48)
-    legend_on_top(figure, palette)
-    figure.update_xaxes(title_text="tokens, block after block", range=[0, len(values)])
     span = np.quantile(values, [0.005, 0.995])
     low, high = (
         min(float(span[0]), effects["effect"].min()),
         max(float(span[1]), effects["effect"].max()),
     )
     room = 0.05 * (high - low)
-    figure.update_yaxes(title_text="× usual strength", range=[low - room, high + room], nticks=5)
+    style(
+        figure, palette, height=290, legend=True,
+        x={"title": "tokens, block after block", "range": [0, len(values)]},
+        y={"title": "× usual strength", "range": [low - room, high + room], "nticks": 5},
+    )  # fmt: skip
     means = effects.groupby("condition")["effect"].mean()
     means_text = ", ".join(
         f"{name} {signed(means[name], '+.2f')}" for name in result.localizer.conditions
@@ -165,33 +140,24 @@ def template_effects(result: LocalizerResult, network: int, *, palette: Palette)
     colours = side_colours(result, palette)
     table = table.sort_values("difference").reset_index(drop=True)
     dots = [palette.accent if is_paired else colours[c] for c in table["condition"]]
-    figure = go.Figure(
-        go.Scatter(
-            x=table["difference"].to_numpy(dtype=np.float32),
-            y=np.arange(len(table)),
-            mode="markers",
-            marker={"size": 9, "color": dots},
-            text=[safe(text).replace("\n", "<br>") for text in table["example"]],
-            hovertemplate="%{x:+.2f}×<br>%{text}<extra></extra>",
-        )
-    )
-    figure.add_vline(x=0, line={"color": palette.quiet, "width": 1, "dash": "dot"})
+    figure = points(
+        go.Figure(), table["difference"], np.arange(len(table)), colour=dots,
+        text=[safe(text).replace("\n", "<br>") for text in table["example"]],
+        hover="%{x:+.2f}×<br>%{text}",
+    )  # fmt: skip
+    rule(figure, palette.quiet, x=0, dash="dot")
     row = result.network_table().set_index("network").loc[network]
     if is_paired:
         figure.add_vrect(
             x0=row["low"], x1=row["high"], fillcolor=rgba(palette.accent, 0.15), line_width=0
         )
-        figure.add_vline(x=row["difference"], line={"color": palette.accent, "width": 2})
-    style(figure, palette, height=max(220, 70 + 19 * len(table)), left=8, bottom=48)
-    figure.update_xaxes(
-        title_text="difference, × usual strength" if is_paired else "block, × usual strength"
-    )
-    figure.update_yaxes(
-        tickvals=list(range(len(table))),
-        ticktext=[safe(_shortened(str(t).replace("\n", " "), 34)) for t in table["example"]],
-        showgrid=False,
-        tickfont={"size": 11},
-    )
+        rule(figure, palette.accent, x=row["difference"], width=2)
+    examples = [safe(short(str(text), 34)) for text in table["example"]]
+    style(
+        figure, palette, height=max(220, 70 + 19 * len(table)), margin={"l": 8, "b": 48},
+        x=f"{'difference' if is_paired else 'block'}, × usual strength",
+        y=ticks(examples, showgrid=False, tickfont={"size": 11}),
+    )  # fmt: skip
     n_same_direction = int((np.sign(table["difference"]) == np.sign(row["difference"])).sum())
     sentence = (
         f"Network {network}: {n_same_direction} of {len(table)} templates differ in the same "
@@ -208,25 +174,21 @@ def decoding_null(result: LocalizerResult, *, palette: Palette) -> Picture:
     decoding = result.decoding
     edges = np.linspace(0, 1, 41)
     counts, _ = np.histogram(decoding.null, bins=edges)
-    figure = go.Figure(
-        go.Bar(
-            x=(edges[:-1] + edges[1:]) / 2 * 100,
-            y=counts.astype(np.int32),
-            width=2.3,
-            marker_color=rgba(palette.quiet, 0.6),
-            marker_line_width=0,
-            hovertemplate="%{x:.0f} %: %{y} permutations<extra></extra>",
-        )
-    )
+    figure = bars(
+        go.Figure(), (edges[:-1] + edges[1:]) / 2 * 100, counts, width=2.3,
+        colour=rgba(palette.quiet, 0.6), hover="%{x:.0f} %: %{y} permutations",
+    )  # fmt: skip
     error = decoding.standard_error * 100
     figure.add_vrect(
         x0=decoding.accuracy * 100 - error, x1=min(decoding.accuracy * 100 + error, 100),
         fillcolor=rgba(palette.accent, 0.2), line_width=0,
     )  # fmt: skip
-    figure.add_vline(x=decoding.accuracy * 100, line={"color": palette.accent, "width": 3})
-    style(figure, palette, height=230, left=44, bottom=46)
-    figure.update_xaxes(title_text="% of held-out items on the right side", range=[0, 101])
-    figure.update_yaxes(title_text="permutations", nticks=4)
+    rule(figure, palette.accent, x=decoding.accuracy * 100, width=3)
+    style(
+        figure, palette, height=230, margin={"l": 44, "b": 46},
+        x={"title": "% of held-out items on the right side", "range": [0, 101]},
+        y={"title": "permutations", "nticks": 4},
+    )  # fmt: skip
     return Picture(
         figure=figure,
         alternative=(
@@ -248,38 +210,24 @@ def design_picture(result: LocalizerResult, *, palette: Palette) -> Picture:
     for column, block in enumerate(result.blocks):
         place = result.localizer.conditions.index(block.condition)
         values[design.to_numpy()[:, column] > 0, column] = place
-    steps = [palette.silhouette, *(colour for _, colour in colours)]
-    edges = np.linspace(0, 1, len(steps) + 1)
-    scale = [(edges[i + side], c) for i, c in enumerate(steps) for side in (0, 1)]
-    figure = go.Figure(
-        go.Heatmap(
-            z=values[:, :n_blocks], zmin=-1.5, zmax=len(colours) - 0.5, colorscale=scale,
-            showscale=False, hoverinfo="skip",
-        )
+    figure = cells(
+        go.Figure(), values[:, :n_blocks], span=(-1.5, len(colours) - 0.5),
+        scale=steps([palette.silhouette, *(colour for _, colour in colours)]),
     )  # fmt: skip
     extra = design.to_numpy()[:, n_blocks:]
     largest = np.abs(extra).max(axis=0)
-    figure.add_heatmap(
-        x=[n_blocks + 1 + 2 * i for i in range(extra.shape[1])],
-        z=(extra / np.where(largest > 0, largest, 1)).astype(np.float32),
-        colorscale=[(0.0, palette.greys[0]), (1.0, palette.greys[1])],
-        showscale=False,
-        hoverinfo="skip",
-    )
+    scaled = extra / np.where(largest > 0, largest, 1)
+    places = [n_blocks + 1 + 2 * i for i in range(extra.shape[1])]
+    span = (float(scaled.min()), float(scaled.max()))
+    cells(figure, scaled, x=places, span=span, scale=greys(palette))
     for name, colour in colours:
-        figure.add_scatter(
-            x=[None], y=[None], mode="markers", name=safe(name),
-            marker={"symbol": "square", "size": 10, "color": colour},
-        )  # fmt: skip
-    style(figure, palette, height=380, left=52, bottom=48)
-    legend_on_top(figure, palette)
-    figure.update_yaxes(autorange="reversed", title_text="token", showgrid=False)
-    figure.update_xaxes(
-        tickvals=[n_blocks / 2 - 0.5, *(n_blocks + 1 + 2 * i for i in range(extra.shape[1]))],
-        ticktext=[f"{n_blocks} blocks", "freq.", "pos."],
-        showgrid=False,
-        zeroline=False,
-    )
+        marker = {"symbol": "square"}
+        points(figure, [None], [None], colour=colour, size=10, marker=marker, name=safe(name))
+    names = ticks([f"{n_blocks} blocks", "freq.", "pos."], [n_blocks / 2 - 0.5, *places])
+    style(
+        figure, palette, height=380, legend=True, margin={"l": 52, "b": 48}, x=names,
+        y={"title": "token", "autorange": "reversed", "showgrid": False},
+    )  # fmt: skip
     return Picture(
         figure=figure,
         alternative=(

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from app.figures.base import Picture, legend_on_top, safe, style
+from app.figures.base import Picture, safe, style
+from app.figures.marks import error, points, rule, small, ticks
 from app.figures.theme import Palette
 
 _WHATS = (("prefill", "reading the prompt"), ("decoding", "writing"))
@@ -24,49 +25,27 @@ def speed_ratios(rows: Sequence[Mapping[str, Any]], *, palette: Palette) -> Pict
     pruned_rows = rows[1:]
     labels = [safe(str(row["model"])) for row in pruned_rows]
     figure = go.Figure()
-    figure.add_vline(x=1, line={"color": palette.text, "width": 1.5, "dash": "dot"})
+    rule(figure, palette.text, x=1, width=1.5, dash="dot")
     for i, (kind, name) in enumerate(_WHATS):
-        ratios = np.array([row[f"{kind}_ratio"] for row in pruned_rows], dtype=np.float32)
-        intervals = np.array(
-            [row[f"{kind}_ratio_interval"] for row in pruned_rows], dtype=np.float32
-        )
-        intervals = intervals.reshape(-1, 2)
-        figure.add_scatter(
-            x=ratios,
-            y=np.arange(len(pruned_rows), dtype=np.float32) + (0.16 if i == 0 else -0.16),
-            mode="markers",
-            name=name,
-            marker={
-                "size": 11,
-                "color": palette.series[i],
-                "symbol": "circle" if i == 0 else "diamond",
-            },
-            error_x={
-                "type": "data",
-                "array": intervals[:, 1] - ratios,
-                "arrayminus": ratios - intervals[:, 0],
-                "width": 5,
-                "thickness": 1.5,
-            },
-            customdata=np.array(labels, dtype=object)[:, None],
-            hovertemplate=f"%{{customdata[0]}}, {name}: %{{x:.2f}} times<extra></extra>",
-        )
-    style(figure, palette, height=110 + 64 * len(pruned_rows), left=90)
-    legend_on_top(figure, palette)
+        ratios = np.array([row[f"{kind}_ratio"] for row in pruned_rows], dtype=float)
+        spans = [row[f"{kind}_ratio_interval"] for row in pruned_rows]
+        low, high = np.array(spans, dtype=float).reshape(-1, 2).T
+        points(
+            figure, ratios, np.arange(len(pruned_rows)) + (0.16, -0.16)[i],
+            colour=palette.series[i], size=11, marker={"symbol": ("circle", "diamond")[i]},
+            name=name, customdata=np.array(labels, dtype=object)[:, None],
+            error_x=error(high - ratios, arrayminus=small(ratios - low), width=5, thickness=1.5),
+            hover=f"%{{customdata[0]}}, {name}: %{{x:.2f}} times",
+        )  # fmt: skip
     highest = max([1.1, *(row[f"{w}_ratio_interval"][1] for row in pruned_rows for w, _ in _WHATS)])
     lowest = min([0.9, *(row[f"{w}_ratio_interval"][0] for row in pruned_rows for w, _ in _WHATS)])
-    figure.update_xaxes(
-        title_text="times as fast as dense (dotted)",
-        range=[max(0.0, lowest - 0.08), highest + 0.08],
-        showgrid=True,
-        nticks=7,
-    )
-    figure.update_yaxes(
-        tickvals=list(range(len(pruned_rows))),
-        ticktext=labels,
-        range=[-0.6, len(pruned_rows) - 0.4],
-        showgrid=False,
-    )
+    extent = [max(0.0, lowest - 0.08), highest + 0.08]
+    title = "times as fast as dense (dotted)"
+    style(
+        figure, palette, height=110 + 64 * len(pruned_rows), legend=True, margin={"l": 90},
+        x={"title": title, "range": extent, "showgrid": True, "nticks": 7},
+        y=ticks(labels, range=[-0.6, len(pruned_rows) - 0.4], showgrid=False),
+    )  # fmt: skip
     return Picture(figure=figure, alternative=_describe(pruned_rows), table=speed_table(rows))
 
 

@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from app.figures.base import Picture, legend_on_top, safe, style
+from app.figures.base import Picture, safe, style
+from app.figures.marks import points
+from app.figures.markup import short
 from app.figures.theme import Palette
 
 _MOST_NAME = 40
@@ -41,44 +43,26 @@ def scatter(
     figure = go.Figure()
     x_title, y_title = titles
     for number, (label, rows) in enumerate(shown.groupby(labels, sort=True)):
-        figure.add_scatter(
-            x=rows[x].to_numpy(np.float32),
-            y=rows[y].to_numpy(np.float32),
-            mode="markers",
-            name=safe(str(label)),
-            marker={"color": palette.series[number % len(palette.series)], "size": 11},
-            customdata=places[rows.index].to_numpy()[:, None],
-            text=[safe(name) for name in rows["plan"]],
-            hovertemplate=f"%{{text}}<br>{safe(x_title)} %{{x}}<br>{safe(y_title)} %{{y}}"
-            "<extra></extra>",
-            unselected={"marker": {"opacity": 1}},
-        )
+        points(
+            figure, rows[x], rows[y], colour=palette.series[number % len(palette.series)], size=11,
+            name=safe(str(label)), customdata=places[rows.index].to_numpy()[:, None],
+            text=[safe(name) for name in rows["plan"]], unselected={"marker": {"opacity": 1}},
+            hover=f"%{{text}}<br>{safe(x_title)} %{{x}}<br>{safe(y_title)} %{{y}}",
+        )  # fmt: skip
     chosen = shown[shown.index.isin(list(marked))]
     if len(chosen):
-        figure.add_scatter(
-            x=chosen[x].to_numpy(np.float32),
-            y=chosen[y].to_numpy(np.float32),
-            mode="markers+text",
-            name="chosen",
-            showlegend=False,
-            marker={
-                "symbol": "circle-open",
-                "size": 18,
-                "color": palette.text,
-                "line": {"width": 2},
-            },
-            text=[safe(_short(name)) for name in chosen["plan"]],
+        points(
+            figure, chosen[x], chosen[y], colour=palette.text, size=18, mode="markers+text",
+            marker={"symbol": "circle-open", "line": {"width": 2}}, name="chosen",
+            showlegend=False, text=[safe(_short(name)) for name in chosen["plan"]],
             textposition=[_beside(value, shown[x]) for value in chosen[x]],
-            textfont={"color": palette.text, "size": 12},
-            hoverinfo="skip",
-            cliponaxis=False,
-        )
-    style(figure, palette, height=360)
-    if group and len(figure.data) > 1:
-        legend_on_top(figure, palette)
-    figure.update_xaxes(title_text=safe(x_title), showgrid=True, nticks=8)
-    figure.update_yaxes(title_text=safe(y_title), nticks=6)
-    figure.update_layout(dragmode="select")
+            textfont={"color": palette.text, "size": 12}, cliponaxis=False,
+        )  # fmt: skip
+    style(
+        figure, palette, height=360, legend=bool(group) and len(figure.data) > 1,
+        x={"title": safe(x_title), "showgrid": True, "nticks": 8},
+        y={"title": safe(y_title), "nticks": 6}, dragmode="select",
+    )  # fmt: skip
     return Picture(
         figure=figure,
         alternative=_sentence(shown, x, y, x_title, y_title),
@@ -88,8 +72,7 @@ def scatter(
 
 def _short(name: str) -> str:
     """Return a plan's title without its id, as far as it fits beside a point."""
-    title = name.rpartition(" · ")[0] or name
-    return title if len(title) <= _MOST_NAME else f"{title[: _MOST_NAME - 1]}…"
+    return short(name.rpartition(" · ")[0] or name, _MOST_NAME)
 
 
 def _beside(value: float, values: pd.Series) -> str:

@@ -7,6 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from app.figures.base import Picture, safe, style
+from app.figures.marks import UNCHANGED, points
 from app.figures.theme import Palette
 
 
@@ -39,36 +40,21 @@ def network_scatter(
     x, y = (table[column].to_numpy(dtype=np.float64) for column in (x_column, y_column))
     is_selected, is_ringed = numbers == selected, np.isin(numbers, list(ringed))
     order = np.argsort(is_selected, kind="stable")  # the selected one lies on top
-    figure = go.Figure(
-        go.Scatter(
-            x=x[order].astype(np.float32),
-            y=y[order].astype(np.float32),
-            mode="markers",
-            customdata=numbers[order].tolist(),
-            text=[safe(str(table["name"].iloc[i])) for i in order],
-            marker={
-                "size": np.where(is_selected, 17, 10)[order],
-                "color": [colours[int(numbers[i])] for i in order],
-                "line": {
-                    "color": [
-                        palette.text if is_selected[i] or is_ringed[i] else palette.canvas
-                        for i in order
-                    ],
-                    "width": np.where(is_selected | is_ringed, 2, 1)[order],
-                },
-            },
-            selected={"marker": {"opacity": 1}},
-            unselected={"marker": {"opacity": 1}},
-            hovertemplate=(
-                f"%{{customdata}} · %{{text}}<br>{x_title} %{{x:.3g}}<br>{y_title} %{{y:.3g}}"
-                "<extra></extra>"
-            ),
-        )
-    )
-    style(figure, palette, height=250)
-    figure.update_xaxes(title_text=x_title)
-    figure.update_yaxes(title_text=y_title)
-    figure.update_layout(clickmode="event+select", dragmode=False)
+    stands_out = (is_selected | is_ringed)[order]
+    figure = points(
+        go.Figure(), x[order], y[order], colour=[colours[k] for k in numbers[order].tolist()],
+        size=np.where(is_selected, 17, 10)[order],
+        marker={
+            "line": {
+                "color": np.where(stands_out, palette.text, palette.canvas).tolist(),
+                "width": np.where(stands_out, 2, 1),
+            }
+        },
+        customdata=numbers[order].tolist(), text=[safe(str(table["name"].iloc[i])) for i in order],
+        hover=f"%{{customdata}} · %{{text}}<br>{x_title} %{{x:.3g}}<br>{y_title} %{{y:.3g}}",
+        **UNCHANGED,
+    )  # fmt: skip
+    style(figure, palette, height=250, x=x_title, y=y_title, clickmode="event+select")
     row = int(np.flatnonzero(is_selected)[0])
     rank_x, rank_y = (1 + int((v > v[row]).sum()) for v in (x, y))
     return Picture(

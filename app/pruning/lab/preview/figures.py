@@ -8,7 +8,8 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from app.figures.base import Picture, legend_on_top, style
+from app.figures.base import Picture, style
+from app.figures.marks import bars, points
 from app.figures.raster import as_png, small_ints
 from app.figures.sheets import mosaic, number_sheets
 from app.figures.theme import Palette, rgb
@@ -97,14 +98,14 @@ def removed_sheets(
         _add_points(figure, flat, has_unit)
     rows = -(-len(unit) // n_across) * unit.shape[1]
     height = int(min(_DOWN_LIMIT, max(240, n_pixels * rows / (n_across * unit.shape[2]) + 40)))
-    style(figure, palette, height=height, left=4, bottom=4)
+    style(
+        figure, palette, height=height, margin={"l": 4, "b": 4},
+        x={"visible": False, "range": [-1.5, cells.shape[1] + 0.5]},
+        y={"visible": False, "range": [-1.5, cells.shape[0] + 0.5], "scaleanchor": False},
+        legend=bool(sheets.stay or sheets.go), dragmode="lasso" if can_select else False,
+        newselection={"line": {"color": palette.accent}},
+    )  # fmt: skip
     number_sheets(figure, corners, unit.shape[1], palette)
-    figure.update_xaxes(visible=False, range=[-1.5, cells.shape[1] + 0.5])
-    figure.update_yaxes(visible=False, range=[-1.5, cells.shape[0] + 0.5], scaleanchor=False)
-    if sheets.stay or sheets.go:
-        legend_on_top(figure, palette)
-    if can_select:
-        figure.update_layout(dragmode="lasso", newselection={"line": {"color": palette.accent}})
     return Picture(figure=figure, alternative=describe(sheets), table=network_table(sheets))
 
 
@@ -144,20 +145,18 @@ def _add_pins(
         y, x = np.nonzero(has_unit & np.isin(flat, units))
         if not units:
             continue
-        figure.add_scatter(
-            x=x, y=y, mode="markers", name=legend_name, hoverinfo="skip",
-            marker={"symbol": sign, "size": 9, "color": palette.text, "line": {"width": 2}},
-        )  # fmt: skip
+        marker = {"symbol": sign, "line": {"width": 2}}
+        points(figure, x, y, colour=palette.text, marker=marker, name=legend_name)
 
 
 def _add_points(figure: go.Figure, flat: NDArray[np.integer], has_unit: NDArray[np.bool_]) -> None:
     """Lay an unseen point on each cell: heat maps themselves cannot be selected."""
     y, x = np.nonzero(has_unit)
     hidden = {"marker": {"opacity": 0}}
-    figure.add_scattergl(
-        x=x.astype(np.int16), y=y.astype(np.int16), mode="markers",
-        customdata=flat[has_unit].astype(np.int32), hoverinfo="skip", showlegend=False,
-        marker={"size": 4, "opacity": 0}, selected={"marker": {"opacity": 0.6}}, unselected=hidden,
+    points(
+        figure, x, y, colour=None, size=4, kind="scattergl", marker={"opacity": 0},
+        customdata=flat[has_unit].astype(np.int32), showlegend=False,
+        selected={"marker": {"opacity": 0.6}}, unselected=hidden,
     )  # fmt: skip
 
 
@@ -214,7 +213,7 @@ def cost_bars(
         What it is, in a few words.
     """
     ranked = costs.sort_values(column, ascending=False, na_position="last", kind="stable")
-    percent = (100 * ranked[column].to_numpy(dtype=float)).astype(np.float32)
+    percent = 100 * ranked[column].to_numpy(dtype=float)
     numbers = ranked["network"].astype(str).to_numpy()
     figure = go.Figure()
     for is_kept, word, colour in (
@@ -224,32 +223,25 @@ def cost_bars(
         in_group = (ranked["preserved"] == is_kept).to_numpy()
         if not in_group.any():
             continue
-        figure.add_bar(
-            x=numbers[in_group],
-            y=percent[in_group],
-            name=word,
+        bars(
+            figure, numbers[in_group], percent[in_group], colour=colour, name=word,
             marker={
-                "color": colour,
-                "line": {"width": 0},
                 "pattern": {
-                    "shape": "" if is_kept else "/",
-                    "fgcolor": palette.canvas,
+                    "shape": "" if is_kept else "/", "fgcolor": palette.canvas,
                     "fillmode": "overlay",
-                },
+                }
             },
             customdata=ranked["network"].to_numpy()[in_group],
-            hovertemplate=f"network %{{customdata}}, {word}: %{{y:.2f}} %<extra></extra>",
-        )
-    style(figure, palette, height=240)
-    if len(figure.data) > 1:
-        legend_on_top(figure, palette)
-    figure.update_layout(barmode="overlay", bargap=0.15)
+            hover=f"network %{{customdata}}, {word}: %{{y:.2f}} %",
+        )  # fmt: skip
     # As categories, numbers that would not fit beside one another are left out.
-    figure.update_xaxes(
-        title_text="network", type="category", categoryorder="array",
-        categoryarray=numbers.tolist(), tickangle=0, tickfont={"size": 10},
+    categories = {"categoryorder": "array", "categoryarray": numbers.tolist()}
+    style(
+        figure, palette, height=240, legend=len(figure.data) > 1, barmode="overlay", bargap=0.15,
+        x={"title": "network", "type": "category", "tickangle": 0, "tickfont": {"size": 10}}
+        | categories,
+        y={"title": "%", "rangemode": "tozero", "nticks": 5},
     )  # fmt: skip
-    figure.update_yaxes(title_text="%", rangemode="tozero", nticks=5)
     costliest = ranked.iloc[0]
     cheapest = ranked[ranked[column].notna()].iloc[-1]
     return Picture(
