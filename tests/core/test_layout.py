@@ -54,8 +54,8 @@ COVERED_ELSEWHERE: dict[str, str] = {
     "plan: core/pruning/test_planner.py and app/pruning/test_plans.py.",
     "storage/json_files.py": "What cannot be read: core/storage/test_odd_items.py; checksums and "
     "whole writes: core/storage/test_checksums.py and core/storage/test_workspace.py.",
-    "storage/manifests.py": "Schemas too: core/storage/test_workspace.py and, edited value by "
-    "value, core/storage/test_checksums.py.",
+    "storage/manifests.py": "What each kind holds: core/storage/test_workspace.py; edited value by "
+    "value: core/storage/test_checksums.py.",
 }
 
 
