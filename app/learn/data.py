@@ -7,7 +7,9 @@ from numpy.typing import NDArray
 from app.figures import nilearn_plots
 from app.figures.theme import PALETTES, Mode, qualitative
 from app.shell import resources
+from app.shell.caches import directions
 from app.shell.caching import cached
+from fnprune_core.atlas.chance.directions import HEADLINE, directions_id
 from fnprune_core.teaching import demonstrations, simulated_fmri
 from fnprune_core.teaching.demonstrations import DomainContrast, EventAverage
 from fnprune_core.teaching.simulated_fmri import Recovery
@@ -133,6 +135,26 @@ def networks_per_unit(id: str, z: float) -> NDArray[np.int64]:
 def contrast(id: str, first: str, second: str, shuffle: int | None) -> DomainContrast:
     """Return a comparison of two domains, or of shuffled documents."""
     return demonstrations.contrast(resources.atlas(id), first, second, shuffle_seed=shuffle)
+
+
+def direction_contrast(
+    id: str, first: str, second: str, shuffle: int | None
+) -> DomainContrast | None:
+    """Return the same comparison of permuted random directions; None if they were not made."""
+    if not directions.are_made(id):
+        return None
+    made = directions_id(resources.atlas(id))
+    return _direction_contrast(id, first, second, shuffle, made)
+
+
+@cached(max_entries=32)
+def _direction_contrast(
+    id: str, first: str, second: str, shuffle: int | None, made: str
+) -> DomainContrast | None:
+    found = directions.opened(id)
+    if found is None:
+        return None
+    return demonstrations.contrast(found.of(HEADLINE), first, second, shuffle_seed=shuffle)
 
 
 @cached(max_entries=16, spinner="Shuffling")

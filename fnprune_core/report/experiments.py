@@ -62,23 +62,30 @@ def localizers(material: Material) -> Iterator[Block]:
         "the false discovery rate {benjamini1995}. Decoding tells items of held-out templates "
         "apart by their networks; its p permutes the labels of whole blocks."
     )
+    controls = [control.controls(result) for result in results]
     yield Table(
         name="localizers",
         title="Localizers: networks and units that respond (q < "
-        f"{LEVEL}), and balanced accuracy of decoding held-out items (chance 50 %).",
-        frame=localizer_table(material, results),
+        f"{LEVEL}), as many random directions that do, and balanced accuracy of decoding held-out "
+        "items (chance 50 %).",
+        frame=localizer_table(material, results).assign(
+            permuted=[_n_responding(table, "permuted") for table in controls],
+            rotated=[_n_responding(table, "rotated") for table in controls],
+        ),
         columns={
             "title": Column(title="Localizer"),
             "contrast": Column(title="Contrast"),
             "items": Column(title="Items"),
             "networks": Column(title="Networks"),
+            "permuted": Column(title="Permuted"),
+            "rotated": Column(title="Rotated"),
             "units": Column(title="Units"),
             "accuracy": Column(title="Decoding", form="{:.0%}"),
             "accuracy_error": Column(title="± SE", form="{:.0%}"),
             "p": Column(title="p", form=P_FORM),
         },
     )
-    yield Text(text=" ".join(_control_sentences(results)))
+    yield Text(text=" ".join(_control_sentences(results, controls)))
     yield Slot(figure="localizers")
     tables = []
     for result in results:
@@ -94,15 +101,22 @@ def localizers(material: Material) -> Iterator[Block]:
     )
 
 
-def _control_sentences(results: list[LocalizerResult]) -> Iterator[str]:
+def _n_responding(table: pd.DataFrame, kind: str) -> str:
+    rows = table[(table["of"] == kind) & ~table["adjusted"].astype(bool)]
+    return f"{rows['responding'].iloc[0]}" if len(rows) else "–"
+
+
+def _control_sentences(
+    results: list[LocalizerResult], controls: list[pd.DataFrame]
+) -> Iterator[str]:
     """Yield what responds in each localizer beside random directions."""
     yield (
         "Random directions of the same number and shape of map are permuted (the units of each map "
         "within layers) or rotated (all maps turned together). Adjusted for tokens per word means "
         "that what these explain within blocks is taken off linearly."
     )
-    for result in results:
-        told = control.sentences(result, control.controls(result))
+    for result, table in zip(results, controls, strict=True):
+        told = control.sentences(result, table)
         yield f"{result.localizer.title}: {' '.join(told)}"
 
 

@@ -17,6 +17,7 @@ from app.widgets.picture import draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import SettingsError
 from fnprune_core.lesions.brief import LESION, RANDOM, RULES, BriefResult
+from fnprune_core.teaching.demonstrations import DomainContrast
 
 _SHUFFLE = "shuffle of the lesson's contrast"
 _RESULTS = "what the lesson's lesions did"
@@ -84,6 +85,7 @@ def contrasts(atlas: NetworkAtlas) -> Finding | None:
             )
         corrected = comparison.n_significant(by="documents", is_corrected=True)
         st.metric("over documents, FDR < 0.05", f"{corrected}", border=True)
+    st.caption(_directions_text(cache.direction_contrast(atlas.id, a, b, shuffle or None)))
     draw_picture(picture, key="lesson-contrast")
     share = by_tokens / atlas.n_networks
     supports = "most" if share > 0.25 else "zero" if share < 0.005 else "five"
@@ -93,6 +95,21 @@ def contrasts(atlas: NetworkAtlas) -> Finding | None:
         f"({100 * share:.0f} %), and {by_documents:.1f} with documents "
         f"({100 * (by_documents / atlas.n_networks):.0f} %).",
         supports=supports,
+    )
+
+
+def _directions_text(control: DomainContrast | None) -> str:
+    """Return in words what random directions do in the same contrast."""
+    if control is None:
+        return (
+            "How many random directions come out was not measured, so that these counts say "
+            "nothing of networks alone. *Compare with random directions* on Networks does it."
+        )
+    n = control.n_significant(by="documents")
+    corrected = control.n_significant(by="documents", is_corrected=True)
+    return (
+        f"Of as many random directions in the same units {n} have p < 0.05 over documents, "
+        f"{corrected} after correction: only what networks do beyond that is of networks."
     )
 
 

@@ -59,4 +59,8 @@ def test_localizers_stand_beside_random_directions_or_lack_them(made, tmp_path) 
 
 def _localizers_told(workspace, atlas) -> str:
     m = material.open_material(workspace, atlas, n_detailed=0)
-    return " ".join("".join(Page(report_page(m, ("localizers",))).text).split())
+    page = Page(report_page(m, ("localizers",)))
+    told = " ".join("".join(page.text).split())
+    is_missing = [cell == "–" for cell in page.tables["localizers"][0][4:6]]
+    assert is_missing == 2 * ["no control" in told]
+    return told
