@@ -85,17 +85,3 @@ def test_link_to_a_finished_job_opens_its_result(open_page, example) -> None:
     other = open_page("decompose", **example.view(), job=job.id)
     assert view(other).atlas == job.result
     assert "3 networks" in [heading.value for heading in other.subheader]
-
-
-def test_plan_in_the_url_shows_its_stored_results(open_page, example) -> None:
-    at = open_page("prune", **example.view())
-    at.segmented_control(key="evaluate-kind").set_value("Path or data set").run()
-    at.text_input(key="evaluate-source").set_value(str(example.held_out)).run()
-    press(at, "Apply")
-    finish(at)
-    plan = view(at).plan
-    resources.jobs.clear()  # as after a restart of the server
-    later = open_page("prune", **example.view(), plan=plan)
-    assert not later.exception
-    again = next(each.value for each in later.dataframe if "model" in each.value)
-    assert list(again["model"]) == RIVALS

@@ -119,10 +119,7 @@ def test_a_stopped_example_keeps_its_atlas_and_goes_on(study, small_example, mon
     "content",
     [
         "",
-        "{",
         "[]",
-        "\x00",
-        '{"recording_id": "a"}',
         '{"recording_id": "../x", "decomposition_id": "a"}',
         '{"recording_id": "RECORDING", "decomposition_id": 3}',
     ],

@@ -36,7 +36,7 @@ def state(monkeypatch):
     return held
 
 
-@pytest.mark.parametrize("map_", ["body", "viewer", "slices", "sides", "3d"])
+@pytest.mark.parametrize("map_", ["body", "3d"])
 def test_the_page_opens_in_the_body_from_a_link_old_ones_too(open_page, placed, map_) -> None:
     at = open_page("atlas", **placed.view(), map=map_, network="2", z="1.5")
     assert not at.exception

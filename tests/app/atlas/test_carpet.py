@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from driving import said, view
+from driving import view
 
 from app.atlas.carpet import data as cache
 from app.atlas.carpet.figures import (
@@ -131,12 +131,3 @@ def test_a_session_that_is_not_there_falls_back(open_page, example) -> None:
     assert not at.exception
     assert not at.error
     assert len(at.get("plotly_chart")) == 2
-
-
-@pytest.mark.parametrize("page", ["carpet", "embedding"])
-def test_a_cold_page_says_what_to_do_and_a_missing_atlas_is_told(open_page, page) -> None:
-    at = open_page(page)
-    assert "Go to the start" in [button.label for button in at.button]
-    at = open_page(page, atlas="1" * 16)
-    assert not at.exception
-    assert "There is no" in said(at)

@@ -216,8 +216,9 @@ def test_an_atlas_that_does_not_exist_is_told_and_put_away(open_page, example, s
     assert view(at).atlas == example.atlas
 
 
-@pytest.mark.parametrize("page", ["atlas", "compare"])
-@pytest.mark.parametrize("damage", ["cut", "gone", "schema"])
+@pytest.mark.parametrize(
+    ("page", "damage"), [("atlas", "cut"), ("compare", "gone"), ("atlas", "schema")]
+)
 def test_a_damaged_atlas_is_told_on_its_pages(open_page, example, fresh, page, damage) -> None:
     folder = fresh / "decompositions" / example.atlas
     arrays = folder / "decomposition.safetensors"

@@ -189,25 +189,6 @@ def test_network_beyond_the_atlas_shows_the_last(open_page, example) -> None:
     assert at.title[0].value == "Network 5"
 
 
-def test_atlas_moves_drops_and_undoes(open_page, example) -> None:
-    at = open_page("atlas", **example.view())
-    press(at, "Previous")
-    assert at.title[0].value == "Network 5"
-    press(at, "Don't protect")
-    assert view(at).dropped == (5,)
-    press(at, "Next")
-    press(at, "Don't protect")
-    assert view(at).dropped == (0, 5)
-    press(at, "Protect")
-    assert view(at).dropped == (5,)
-    press(at, "Undo")
-    assert view(at).dropped == (0, 5)
-    press(at, "Undo")
-    press(at, "Undo")
-    assert view(at).dropped == ()
-    assert next(b for b in at.button if b.label == "Undo").disabled
-
-
 def test_cortex_is_laid_out_by_itself_then_the_body_is_drawn(open_page, example) -> None:
     assert not resources.workspace().ids("layouts")
     at = open_page("atlas", **example.view())

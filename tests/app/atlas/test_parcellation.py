@@ -33,7 +33,7 @@ def captions(at) -> str:
     return " ".join(caption.value for caption in at.caption).replace("\\", "")
 
 
-@pytest.mark.parametrize("map_", ["body", "slices", "sides", "3d", "viewer", "layers"])
+@pytest.mark.parametrize("map_", ["body", "3d", "layers"])
 def test_each_picture_opens_from_a_link_and_old_links_open_the_body(
     open_page, placed, map_
 ) -> None:

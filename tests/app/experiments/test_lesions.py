@@ -74,12 +74,6 @@ def fill(at, example, *, windows=8, domain="topic") -> None:
     at.number_input(key="lesions-random").set_value(2).run()
 
 
-def test_without_an_atlas_the_page_leads_to_one(open_page) -> None:
-    at = open_page("lesions")
-    assert not at.exception
-    assert [button for button in at.button if button.label == "Go to the start"]
-
-
 def test_a_study_is_run_shown_and_found_again_by_its_link(open_page, loaded) -> None:
     at = open_page("lesions", **loaded.view())
     assert not at.exception

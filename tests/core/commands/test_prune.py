@@ -22,14 +22,12 @@ from fnprune_core.errors import (
     StorageError,
     UnsupportedArchitectureError,
 )
-from fnprune_core.evaluation import compare, results, side_by_side
-from fnprune_core.evaluation.generation import Prompt
+from fnprune_core.evaluation import compare, results
 from fnprune_core.export import from_workspace, rounding
 from fnprune_core.models.footprint import Dimensions
 from fnprune_core.models.loading import load_model
 from fnprune_core.plans import files
 from fnprune_core.plans.plan import PlanSettings
-from fnprune_core.progress import Cancelled, CancelToken
 from fnprune_core.pruning import importing
 from fnprune_core.storage.workspace import Workspace
 
@@ -89,23 +87,15 @@ def test_a_network_that_is_not_there(lab, run) -> None:
     assert "not a list of networks" in run(*words, "all")
 
 
-def test_all_preserved_is_the_plan_of_none_named(lab) -> None:
-    assert lab.study.plan(UNIFORM.with_(preserved=(0, 1, 2, 3))) == lab.plan
-
-
-@pytest.mark.parametrize("allocation", ["uniform", "protect-ends", "global"])
-def test_a_ratio_that_sink_units_do_not_allow_says_the_most(lab, run, allocation) -> None:
-    settings = PlanSettings(ratio=0.95, sink_units=12, allocation=allocation)
+def test_a_ratio_that_sink_units_do_not_allow_says_the_most(lab, run) -> None:
+    settings = PlanSettings(ratio=0.95, sink_units=12, allocation="global")
     with pytest.raises(RatioError, match=r"at most 0\.75") as caught:
         lab.study.plan(settings)
     possible = float(caught.value.hint.split("at most ")[1].split(",")[0])
     plan = lab.study.plan(settings.with_(ratio=possible))  # what the hint says is possible
     assert files.open_plan(lab.study.workspace, plan).achieved_ratio > possible - 0.01
-    said = run(
-        "plan", lab.study.recording, "-d", lab.study.atlas, "--ratio", 0.95, "--sink-units", 12,
-        "--allocation", allocation,
-    )  # fmt: skip
-    assert "at most 0.75" in said
+    words = ("plan", lab.study.recording, "-d", lab.study.atlas, "--allocation", "global")
+    assert "at most 0.75" in run(*words, "--ratio", 0.95, "--sink-units", 12)
 
 
 @pytest.mark.parametrize("ratio", ["1", "20", "-0.1", "nan"])
@@ -133,15 +123,6 @@ def test_a_size_is_asked_for_in_place_of_a_ratio(lab, program, run) -> None:
     assert "not an amount" in run(*words, "--smaller", "a lot")
 
 
-def test_no_ratio_empties_a_layer(lab) -> None:
-    for allocation in ("uniform", "global"):
-        most = PlanSettings(ratio=0.97, sink_units=0, allocation=allocation)
-        made = files.open_plan(lab.study.workspace, lab.study.plan(most))
-        assert min(made.kept_widths) >= 1
-        with pytest.raises(RatioError):
-            lab.study.plan(most.with_(ratio=0.99))
-
-
 # A plan.json that was edited, or is another's
 
 
@@ -149,16 +130,12 @@ def empty_a_layer(plan) -> None:
     plan["removed"][1] = list(range(plan["widths"][1]))
 
 
+#: A few of what core/plans/test_plan.py and test_plan_values.py refuse, and what needs a model.
 EDITS = {
     "empties a layer": (empty_a_layer, "would empty layer 1"),
-    "a unit beyond the layer": (lambda plan: plan["removed"][0].append(48), "does not fit"),
-    "a unit below 0": (lambda plan: plan["removed"][0].append(-1), "does not fit"),
     "half a unit": (lambda plan: plan["removed"][0].append(1.5), "not a whole number"),
-    "a unit in words": (lambda plan: plan["removed"][0].append("two"), "not a whole number"),
     "a layer too many": (lambda plan: plan["removed"].append([]), "does not fit"),
-    "a field is gone": (lambda plan: plan.pop("removed"), "it has no 'removed'"),
     "a setting of tomorrow": (lambda plan: plan["settings"].update(mood="good"), "damaged"),
-    "a ratio of 3": (lambda plan: plan["settings"].update(ratio=3), "damaged"),
     "a newer version": (lambda plan: plan.update(plan_version=99), "plan_version 99"),
     "another model": (lambda plan: plan.update(fingerprint="0" * 16), "fingerprint 0000"),
     "other widths": (
@@ -197,29 +174,13 @@ def test_units_named_twice_go_once(lab, tmp_path) -> None:
     assert len({each.removal_key() for each in made}) == 1
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[]", b"null", b"[" * 100_000])
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"[]", b"[" * 100_000])
 def test_what_is_no_plan(lab, run, tmp_path, content) -> None:
     file = tmp_path / "plan.json"
     file.write_bytes(content)
     with pytest.raises(FnpruneError):
         importing.import_plan(lab.study.workspace, lab.study.model, file)
     run("prune", file)
-
-
-def test_a_plan_for_another_model(lab, tmp_path) -> None:
-    folder = tmp_path / "other"
-    tiny.tiny_model("Llama", seed=1).save_pretrained(folder)
-    tiny.toy_tokenizer().save_pretrained(folder)
-    other = load_model(str(folder), dtype="float32")
-    workspace, windows = lab.study.workspace, lab.study.windows
-    for attempt in (
-        lambda: compare.evaluate(workspace, other, windows, plan_id=lab.plan),
-        lambda: from_workspace.export(workspace, other, lab.plan, tmp_path / "out"),
-        lambda: side_by_side.generate(workspace, other, lab.plan, Prompt(text="aq ar")),
-    ):
-        with pytest.raises(FingerprintMismatchError):
-            attempt()
-    assert not (tmp_path / "out").exists()
 
 
 def test_a_plan_that_was_deleted(lab, run) -> None:
@@ -235,22 +196,6 @@ def test_a_plan_that_was_deleted(lab, run) -> None:
 
 
 # Stopped
-
-
-def test_a_stopped_evaluation_leaves_the_model_whole(lab) -> None:
-    study = lab.study
-    dense = study.compare({"dense": None})["dense"]
-    before = results.open_evaluation(study.workspace, dense)
-    token = CancelToken()
-    with pytest.raises(Cancelled):
-        study.compare(
-            {"plan": lab.plan}, batch_size=1, cancel=token,
-            on_partial=lambda label, result: token.cancel(),
-        )  # fmt: skip
-    assert tiny.is_idle(study.model)
-    study.workspace.delete("evaluations", dense)
-    again = results.open_evaluation(study.workspace, study.compare({"dense": None})["dense"])
-    np.testing.assert_array_equal(again.window_nll, before.window_nll)
 
 
 # Exports

@@ -322,19 +322,6 @@ def test_a_comparison_measures_what_is_silenced(study) -> None:
         assert not np.allclose(found.window_nll, dense.window_nll, rtol=1e-3)
 
 
-def test_all_lines_of_a_comparison_grow_together(study) -> None:
-    plans = dict(zip("ab", study.plans(NO_REFIT, BIAS), strict=True))
-    told: list[tuple[str, int]] = []
-    study.compare(
-        {"dense": None, **plans},
-        batch_size=2,
-        on_partial=lambda label, result: told.append((label, len(result.window_nll))),
-    )
-    n = study.windows.n_windows
-    assert n == 8
-    assert told == [(label, i) for i in (2, 4, 6, 8) for label in ("dense", "a", "b")]
-
-
 def test_the_same_cut_under_two_names_is_measured_once(study, monkeypatch) -> None:
     energy, flap = study.plans(BIAS, replace(BIAS, score="flap"))
     forward, calls = study.model.model.forward, []
@@ -346,17 +333,6 @@ def test_the_same_cut_under_two_names_is_measured_once(study, monkeypatch) -> No
     assert len(calls) == 2  # 8 windows in batches of 4
     assert told["a"] is told["b"] is told["c"]
     assert told["a"].is_complete
-
-
-def test_what_was_measured_is_told_once_and_whole(study) -> None:
-    study.compare({"dense": None})
-    plan = study.plan(BIAS)
-    told: list[tuple[str, int]] = []
-    study.compare(
-        {"dense": None, "plan": plan},
-        on_partial=lambda label, result: told.append((label, len(result.window_nll))),
-    )
-    assert told == [("dense", 8), ("plan", 4), ("plan", 8)]
 
 
 def test_the_calibration_text_is_refused_for_evaluation(study) -> None:

@@ -8,7 +8,9 @@ import tiny
 from study import BIAS, HELD_OUT, LEAST_SQUARES, NO_REFIT, RECORDING
 
 from fnprune_core.errors import FingerprintMismatchError, PlanError, RatioError, SettingsError
+from fnprune_core.evaluation.generation import Prompt
 from fnprune_core.evaluation.results import open_evaluation
+from fnprune_core.evaluation.side_by_side import generate
 from fnprune_core.export import from_workspace
 from fnprune_core.models.architectures import output_projections, weight_of
 from fnprune_core.plans.files import open_plan
@@ -226,6 +228,7 @@ def test_what_belongs_to_another_model_is_refused(study, tmp_path) -> None:
         "plan": lambda: other.compare({"plan": plan}),
         "plan ": lambda: importing.import_plan(other.workspace, other.model, folder),
         "plan  ": lambda: from_workspace.export(other.workspace, other.model, plan, tmp_path / "x"),
+        "plan   ": lambda: generate(other.workspace, other.model, plan, Prompt(text="aq ar")),
     }
     for what, attempt in attempts.items():
         with pytest.raises(FingerprintMismatchError, match=f"This {what.strip()} was made for a"):
