@@ -64,6 +64,8 @@ def test_no_page_reads_a_planted_text(planted, open_page, url) -> None:
         ("atlas", {"map": "layers"}),
         ("atlas", {"beside": "0.1"}),
         ("connectome", {"show": "body"}),
+        ("connectome", {"network": "0", "beside": "1"}),
+        ("scanner", {"show": "several", "beside": "1"}),
         ("parcellation", {"map": "layers"}),
         *(("parcellation", {"show": name}) for name in ("depth", "share")),
         ("lesions", {"part": "patients"}),

@@ -1,6 +1,4 @@
-"""The connectome page: every picture opens from a link; choices are kept; names stay text."""
-
-import json
+"""The connectome page: every picture opens from a link; choices are kept."""
 
 import numpy as np
 import pytest
@@ -10,8 +8,7 @@ from app.atlas.connectome import data as cache
 from app.atlas.connectome import options
 from app.atlas.connectome.options import MEASURES, ConnectomeOptions
 from app.shell import codec, resources
-from fnprune_core.atlas import annotations, connectome, cortex
-from fnprune_core.atlas.annotation_files import Annotation
+from fnprune_core.atlas import connectome, cortex
 
 
 def charts(at) -> list[str]:
@@ -97,19 +94,6 @@ def test_a_window_longer_than_the_sessions_gives_way(open_page, example) -> None
     at = opened(open_page, example, "time-w256", session="1")
     assert "in windows of 30 tokens" in charts(at)[0]
     assert codec.decode_words(ConnectomeOptions, view(at).show).width == 30
-
-
-def test_a_name_with_markup_stays_text(open_page, example) -> None:
-    evil = "<img src=x onerror=alert(1)> **bold** $x$"
-    annotations.annotate(
-        resources.workspace(), resources.atlas(example.atlas), 4, Annotation(name=evil)
-    )
-    at = opened(open_page, example, network="2", beside="4")
-    (shown,) = [m.value for m in at.markdown if m.value.startswith("**With 4")]
-    assert r"\<img" in shown
-    assert r"\*\*bold" in shown
-    for chart in at.get("plotly_chart"):
-        assert "<img" not in json.dumps(json.loads(chart.proto.spec))
 
 
 def test_options_survive_the_url_and_nonsense_does_not() -> None:

@@ -1,4 +1,4 @@
-"""As in the scanner: nilearn's own pictures, in both modes, and names that are markup."""
+"""As in the scanner: the network beside a brain, and nilearn's own pictures."""
 
 import re
 
@@ -7,11 +7,7 @@ import pytest
 
 from app.atlas.scanner import side_by_side
 from app.shell import resources, view_state
-from fnprune_core.atlas import annotations, cortex, network_atlas
-from fnprune_core.atlas.annotation_files import Annotation
-from fnprune_core.storage.workspace import Workspace
-
-MARKUP = "<script>alert(1)</script> $x$ [a](b)"
+from fnprune_core.atlas import cortex
 
 
 def shown(at) -> list[str]:
@@ -71,15 +67,3 @@ def test_each_picture_opens_by_its_link(open_page, example, picture) -> None:
     assert "of networks 1, 0, 3" in says or "Networks 1, 0, 3" in says or picture == "matrix"
     assert "units of this atlas have no places" in at.info[0].value
     assert not re.search(r"on the (left|right)", everything(at), re.IGNORECASE)
-
-
-def test_names_that_are_markup_are_shown_as_text(open_page, example, fresh) -> None:
-    atlas = network_atlas.open_atlas(Workspace(fresh), example.atlas)
-    annotations.annotate(Workspace(fresh), atlas, 1, Annotation(name=MARKUP))
-    at = open_page("scanner", **example.view(), network="1", z="1.5", show="several")
-    assert not at.exception
-    drawn = "".join(block.value for block in at.html)
-    assert "<script>" not in drawn
-    assert "&lt;script&gt;" in drawn
-    assert MARKUP not in everything(at)
-    assert MARKUP in at.selectbox[0].options[1]  # a widget's option is plain text

@@ -131,15 +131,6 @@ def test_prompts_that_cannot_be_continued(open_page, planned, prompt, message) -
     assert at.text_area(key="generation-prompt").value == prompt
 
 
-def test_an_odd_prompt_is_written_on(open_page, planned) -> None:
-    example, plans = planned
-    prompt = "<script>alert(1)</script> **aq** $x$"
-    at = open_page("generations", **example.view(), plan=plans[0], prompt=prompt)
-    written(at)
-    assert not at.exception
-    assert not any("<script>" in each.value for each in (*at.markdown, *at.caption, *at.info))
-
-
 def test_a_plan_of_another_model_is_refused(open_page, planned, tmp_path) -> None:
     example, plans = planned
     folder = tmp_path / "other"

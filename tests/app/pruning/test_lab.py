@@ -261,18 +261,6 @@ def test_nothing_preserved_is_said_beside_apply_and_the_form_stays(open_page, ex
     assert not disabled(at, "prune-apply")
 
 
-def test_impossible_ratio_is_refused_with_the_most_that_is_possible(open_page, example) -> None:
-    at = open_page("prune", **example.view())
-    at.number_input(key="prune-sinks").set_value(30).run()
-    at.slider(key="prune-ratio").set_value(90).run()
-    assert "at most" in said(at)
-    assert disabled(at, "prune-apply")
-    at.slider(key="prune-ratio").set_value(10).run()
-    assert "at most" not in said(at)
-    assert not disabled(at, "prune-apply")
-    assert not resources.jobs().jobs("prune")
-
-
 def test_a_layer_pinned_empty_is_refused_beside_apply(open_page, example) -> None:
     width = resources.atlas(example.atlas).layout.widths[0]
     at = open_page("prune", **example.view(), go=f"0-{width - 1}")
