@@ -133,7 +133,7 @@ def empty_a_layer(plan) -> None:
 #: A few of what core/plans/test_plan.py and test_plan_values.py refuse, and what needs a model.
 EDITS = {
     "empties a layer": (empty_a_layer, "would empty layer 1"),
-    "half a unit": (lambda plan: plan["removed"][0].append(1.5), "not a whole number"),
+    "half a unit": (lambda plan: plan["removed"][0].append(1.5), "should be a valid integer"),
     "a layer too many": (lambda plan: plan["removed"].append([]), "does not fit"),
     "a setting of tomorrow": (lambda plan: plan["settings"].update(mood="good"), "damaged"),
     "a newer version": (lambda plan: plan.update(plan_version=99), "plan_version 99"),
