@@ -32,7 +32,6 @@ export default function (component) {
       fill.style.background = `rgb(${colour.join(",")})`
       parts[1].append(fill)
       button.title = `${row.name}: ${row.note}`
-      button.setAttribute("aria-label", button.title)
       button.setAttribute("aria-pressed", String(row.id === data.selected))
       button.onclick = () => setTriggerValue("picked", row.id)
       return button

@@ -37,7 +37,6 @@ export default function (component) {
     button.querySelector(".facts").textContent = tile.facts
     button.className = tile.dropped ? "tile dropped" : "tile"
     button.title = tile.title
-    button.setAttribute("aria-label", tile.title)
     const selected = tile.network === data.selected
     button.setAttribute("aria-pressed", String(selected))
     if (selected && root.dataset.shown !== String(tile.network)) {

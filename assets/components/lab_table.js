@@ -70,8 +70,7 @@ function setRow(row, data, all) {
   row.words.textContent = data.words
   row.why.textContent = data.why
   row.why.hidden = !data.why
-  row.pick.setAttribute("aria-label", data.title)
-  row.title = data.title
+  row.title = row.pick.title = data.title
   setMeter(row.trust, data.trust_text, data.trust, all.trust_name + " " + data.trust_text)
   row.trust.small.textContent = " " + all.trust_name
   setMeter(row.variance, data.variance_text, data.variance,

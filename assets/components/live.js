@@ -350,7 +350,7 @@ class Live {
     this.open = button("Play", icon("play"), { class: "open", hidden: "" })
     this.ticker = element("ol", { class: "ticker", "aria-label": "Strongest networks here" })
     this.rows = Array.from({ length: N_TICKER }, () => {
-      const row = button("", "", { class: "network" })
+      const row = element("button", { type: "button", class: "network" })
       row.append(element("i"), element("b"), element("span", { class: "name" }),
         element("span", { class: "share" }))
       const item = element("li", {}, row)
@@ -391,7 +391,7 @@ class Live {
     this.filmBar = element("div", { class: "filming", hidden: "" }, "Tokens", from, "to", to,
       this.recordButton, this.filmSays)
     this.list = element("div", { class: "networks", role: "group", "aria-label": "Networks of this text" })
-    this.text = element("div", { class: "tokens", role: "group", "aria-label": "Tokens" })
+    this.text = element("div", { class: "tokens", role: "group", tabindex: "0", "aria-label": "Tokens" })
     this.status = element("p", { class: "status", role: "status" })
     this.root.append(this.film, this.bar, this.filmBar, this.status, this.text, this.list)
     this.play.onclick = this.open.onclick = () => this.toggle()
@@ -769,9 +769,8 @@ class Live {
       mark.style.opacity = 0.3 + 0.7 * activity(times)
       row.style.setProperty("--share", share.toFixed(3))
       row.style.setProperty("--colour", this.data.colours[network])
-      row.setAttribute("aria-label", `Network ${network}, ${this.data.names[network]}, `
-        + `${Math.round(100 * share)} % of the energy, ${signed(times)} times its usual strength`)
-      row.title = `${signed(times)}× its usual strength; press to stop where it is strongest`
+      row.title = `${Math.round(100 * share)} % of the energy, ${signed(times)} times its usual `
+        + "strength; press to stop where it is strongest"
     })
   }
 

@@ -54,6 +54,14 @@ def test_a_hidden_label_is_clipped_and_not_taken_out(path) -> None:
     assert not [on for on in gone if re.search(r"[bB]utton\S*\s+p\b", on)]
 
 
+def test_what_a_button_shows_is_its_name() -> None:
+    """Who speaks to a page says what stands on a button; a name of other words is not found."""
+    for path in sorted((ROOT / "assets/components").glob("*.js")):
+        code = path.read_text("utf-8")
+        assert not re.search(r'"aria-label", \w+\.title\)', code), path.name
+        assert not re.search(r'\brow\.setAttribute\("aria-label"', code), path.name
+
+
 def test_every_component_with_buttons_shows_which_has_the_focus() -> None:
     folder = ROOT / "assets/components"
     made = {
