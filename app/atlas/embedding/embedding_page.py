@@ -37,7 +37,7 @@ def offer(atlas: NetworkAtlas) -> None:
 
 def show_units(atlas: NetworkAtlas, network: int, *, by: str) -> None:
     """Draw the units; a lasso lists those inside."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True, vertical_alignment="top", gap="large"):
         tool = st.segmented_control(
             "Select with", list(TOOLS), format_func=TOOLS.__getitem__, default="lasso",
             required=True, key="embedding-tool",

@@ -6,6 +6,7 @@ import streamlit as st
 from app.atlas import random_directions, spared_words
 from app.atlas.networks import figures as statistics
 from app.atlas.networks import heads, options, picked_unit
+from app.figures.markup import signed
 from app.figures.networks import domain_bars
 from app.shell import recipes, resources, view_state, wording
 from app.shell.caches import directions, networks
@@ -201,7 +202,7 @@ def _pole(atlas: NetworkAtlas, network: int, pole: int, z: float | None) -> None
     if passage is not None:
         sentence += (
             f" Strongest at token {passage.position} of {passage.document} "
-            f"({passage.values[passage.centre]:.2f})."
+            f"({signed(passage.values[passage.centre], '.2f')})."
         )
     st.caption(wording.plain(sentence))
     table = networks.strongest_units(atlas.id, network, pole)
