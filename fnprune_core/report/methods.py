@@ -157,6 +157,14 @@ _TRUST = {
         "times; each half was decomposed by itself, a network's partners in both were found by "
         "the Hungarian method, and |r| between them is averaged. The unit is the document."
     ),
+    "members": (
+        "Members of networks: by the same kind of halves, {n_splits} divisions, which units belong "
+        "to a network."
+    ),
+    "shifted_members": (
+        "Members by chance: the same rule in networks, as many, that were found after every unit "
+        "was shifted in time by itself ({n_splits} divisions)."
+    ),
     "seeds": (
         "Stability over seeds, after ICASSO {{himberg2004}}: {n_seeds} runs from random starts, "
         "clustered; Iq times the share of runs in which the cluster was found."

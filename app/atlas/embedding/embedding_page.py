@@ -37,13 +37,12 @@ def offer(atlas: NetworkAtlas) -> None:
 
 def show_units(atlas: NetworkAtlas, network: int, *, by: str) -> None:
     """Draw the units; a lasso lists those inside."""
-    with st.container(horizontal=True, vertical_alignment="top", gap="large"):
-        tool = st.segmented_control(
-            "Select with", list(TOOLS), format_func=TOOLS.__getitem__, default="lasso",
-            required=True, key="embedding-tool",
-            help="Draw around units to list them; Shift adds, a double click clears.",
-        )  # fmt: skip
-        z = atlas_frame.units_rule(atlas, "embedding-z")
+    z = atlas_frame.units_rule(atlas, "embedding-z")
+    tool = st.segmented_control(
+        "Select with", list(TOOLS), format_func=TOOLS.__getitem__, default="lasso",
+        required=True, key="embedding-tool",
+        help="Draw around units to list them; Shift adds, a double click clears.",
+    )  # fmt: skip
     placed_units = cache.embedding(atlas.id)
     points = cache.unit_points(atlas.id, z)
     colouring = Colouring(

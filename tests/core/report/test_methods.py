@@ -1,6 +1,7 @@
 from written_report import N_NETWORKS
 
 from fnprune_core.plans.allocation import ALLOCATIONS
+from fnprune_core.reliability.assess import PARTS
 from fnprune_core.report import methods
 from fnprune_core.report.methods import parameters
 from fnprune_core.storage.manifests import read_manifest
@@ -40,6 +41,11 @@ def test_the_paper_whose_method_it_is_is_cited_wherever_it_is_used(made) -> None
     for name in ("protect-ends", "threshold"):
         assert "{liu2025}" in ALLOCATIONS[name].says(30)
     assert "2508.05239" in "".join(made.page.text)
+
+
+def test_every_part_of_trust_has_its_sentence() -> None:
+    """The report of an atlas with members could not be written."""
+    assert set(methods._TRUST) == set(PARTS)
 
 
 def test_parameters_are_told_once(made) -> None:
