@@ -21,6 +21,7 @@ from fnprune_core.recording import record
 from fnprune_core.recording.recording import RecordingSettings
 from fnprune_core.reliability.results import Reproducibility
 from fnprune_core.storage.array_results import ArrayResult
+from fnprune_core.storage.folders import new_folder
 from fnprune_core.storage.manifests import artifact_id, manifest_of
 from fnprune_core.storage.workspace import Workspace
 
@@ -141,9 +142,8 @@ def members_known(example) -> np.ndarray:
 def store_assessment(workspace: Workspace, atlas: str, part: str, result: ArrayResult) -> None:
     """Store a part of trust, of three divisions, as if it had been measured."""
     inputs = {**members_inputs(atlas), "part": part}
-    folder = workspace.folder("assessments", artifact_id("assessments", inputs))
-    folder.mkdir(parents=True)
-    result.save(folder, manifest_of("assessments", inputs, {}))
+    with new_folder(workspace.folder("assessments", artifact_id("assessments", inputs))) as folder:
+        result.save(folder, manifest_of("assessments", inputs, {}))
 
 
 def store_halves(workspace: Workspace, atlas: str, r: Sequence[float]) -> None:

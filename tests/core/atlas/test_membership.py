@@ -9,6 +9,7 @@ from fnprune_core.atlas.files import members_table
 from fnprune_core.atlas.membership import Members, agreed, members_id, members_inputs, read_members
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.reliability.assess import assessment_id
+from fnprune_core.storage.folders import new_folder
 from fnprune_core.storage.manifests import manifest_of
 from fnprune_core.storage.workspace import Workspace
 
@@ -77,8 +78,8 @@ def test_members_are_kept_under_the_id_that_trust_measures_them_by(tmp_path) -> 
         n_planned=3,
     )
     folder = workspace.folder("assessments", id)
-    folder.mkdir(parents=True)
-    members.save(folder, manifest_of("assessments", members_inputs(atlas.id), {}))
+    with new_folder(folder) as made:
+        members.save(made, manifest_of("assessments", members_inputs(atlas.id), {}))
     np.testing.assert_array_equal(read_members(workspace, atlas.decomposition), KNOWN)
     # Of networks that have other numbers here, and damaged, they are not known.
     assert read_members(workspace, atlas_of(maps=MAPS[[1, 0, 2]]).decomposition) is None
