@@ -9,7 +9,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from app.figures.markup import visible
+from app.figures.markup import short
 from app.figures.theme import Palette
 from app.report.inline_svg import WIDTH
 
@@ -27,12 +27,6 @@ DASHES: tuple[str | tuple[int, tuple[float, ...]], ...] = (
 def series_colours(palette: Palette, n: int) -> list[str]:
     """Return the colours of a comparison, the most important first."""
     return [palette.series[i % len(palette.series)] for i in range(n)]
-
-
-def short(text: str, most: int) -> str:
-    """Return a text in one line of at most so many letters, what cannot be seen shown."""
-    text = visible(" ".join(text.split()))
-    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def labels(names: Iterable[object]) -> list[str]:

@@ -8,7 +8,7 @@ from matplotlib.ticker import StrMethodFormatter
 from numpy.typing import NDArray
 
 from app.figures.drawing import cold_hot
-from app.figures.markup import signed
+from app.figures.markup import short, signed
 from app.figures.theme import Palette
 from app.report.axes import (
     DASHES,
@@ -23,7 +23,6 @@ from app.report.axes import (
     plane,
     round_ticks,
     series_colours,
-    short,
     zero_line,
 )
 from app.report.inline_svg import WIDTH, Chart, blank

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ from app.html_files.atlas_facts import PLACES, AtlasFacts
 from app.html_files.images import Both, Maps
 from app.report import charts
 from app.report.axes import padded
-from app.report.inline_svg import inline_svg, paper
+from app.report.inline_svg import Chart, inline_svg, paper
 from fnprune_core.atlas.network_atlas import DEFAULT_THRESHOLD
 from fnprune_core.localizers.glm import LEVEL
 from fnprune_core.reliability.assess import trust_table
@@ -72,6 +73,13 @@ def draw(easel: Easel, name: str) -> Figure | None:
     found = _NUMBERED.search(name)
     base = name[: found.start()] if found else name
     return FIGURES[base](easel, int(found[1]) - 1 if found else 0)
+
+
+def _drawn(easel: Easel, draw_charts: Callable[..., Any], *given: Any, **options: Any) -> Markup:
+    """Return what a function of `charts` draws, one chart or several, as SVG."""
+    with paper(easel.palette):
+        drawn = draw_charts(*given, palette=easel.palette, **options)
+        return Markup("").join(map(inline_svg, [drawn] if isinstance(drawn, Chart) else drawn))
 
 
 # Maps ------------------------------------------------------------------------------------------
@@ -135,14 +143,12 @@ def domains(easel: Easel, _: int) -> Figure:
     """Draw how each network's energy divides over domains: one bar a network."""
     m, order = easel.m, easel.facts.by_domain
     share = 100 * m.atlas.domain_share()[order]
-    with paper(easel.palette):
-        chart = charts.shares(
-            pd.DataFrame(share, index=[m.number(k) for k in order], columns=m.atlas.domain_names),
-            palette=easel.palette,
-            x_title="share of energy per token",
-            alternative="Share of each network's energy per token by domain",
-        )
-        html = inline_svg(chart)
+    html = _drawn(
+        easel, charts.shares,
+        pd.DataFrame(share, index=[m.number(k) for k in order], columns=m.atlas.domain_names),
+        x_title="share of energy per token",
+        alternative="Share of each network's energy per token by domain",
+    )  # fmt: skip
     return Figure(
         html=html,
         caption="Share of each network's energy per token by domain, networks sorted by their "
@@ -159,9 +165,7 @@ def connectome(easel: Easel, _: int) -> Figure | None:
     off = np.abs(values - np.eye(len(values)))
     limit = float(max(np.ceil(off.max() * 10) / 10, 0.1))
     best = [m.atlas.domain_names[d] for d in m.atlas.domain_share().argmax(axis=1)[order]]
-    with paper(easel.palette):
-        chart = charts.matrix(values, limit=limit, palette=easel.palette, groups=best, unit="r")
-        html = inline_svg(chart)
+    html = _drawn(easel, charts.matrix, values, limit=limit, groups=best, unit="r")
     return Figure(
         html=html,
         caption="Correlation of the networks' time courses, networks sorted by domain.",
@@ -200,15 +204,11 @@ def trust(easel: Easel, _: int) -> Figure | None:
         for (null, of), limit in m.assessment.limits().items()
         if of == figure and (figure != "again" or column == "again_seeds")
     }
-    with paper(p):
-        chart = charts.points(
-            points,
-            levels=levels,
-            palette=p,
-            titles=("% of variance that a network explains alone", title),
-            alternative=f"{title} of each network",
-        )
-        html = inline_svg(chart)
+    html = _drawn(
+        easel, charts.points, points, levels=levels,
+        titles=("% of variance that a network explains alone", title),
+        alternative=f"{title} of each network",
+    )  # fmt: skip
     return Figure(
         html=html,
         caption=f"Each network's {title}, against the variance that it explains alone."
@@ -226,16 +226,11 @@ def sizes(easel: Easel, _: int) -> Figure | None:
     if curve is None:
         return None
     table = curve.table().set_index("k")[["median_r"]]
-    with paper(easel.palette):
-        chart = charts.lines(
-            table,
-            palette=easel.palette,
-            titles=("number of networks K", "median |r| of halves"),
-            span=padded(table.index.astype(float).tolist()),
-            top=1,
-            alternative="Median split-half r by the number of networks",
-        )
-        html = inline_svg(chart)
+    html = _drawn(
+        easel, charts.lines, table, titles=("number of networks K", "median |r| of halves"),
+        span=padded(table.index.astype(float).tolist()), top=1,
+        alternative="Median split-half r by the number of networks",
+    )  # fmt: skip
     return Figure(
         html=html,
         caption="Median split-half |r| by the number of networks, mean over divisions.",
@@ -256,9 +251,7 @@ def localizers(easel: Easel, _: int) -> Figure | None:
     if not groups:
         return None
     title = "difference between the conditions, in multiples of the usual strength"
-    with paper(easel.palette):
-        drawn = charts.intervals(groups, palette=easel.palette, title=title)
-        html = Markup("").join(map(inline_svg, drawn))
+    html = _drawn(easel, charts.intervals, groups, title=title)
     return Figure(
         html=html,
         caption="The networks that respond most to each localizer (q < 0.05), with the 95 % "
@@ -279,16 +272,10 @@ def lesions(easel: Easel, number: int) -> Figure | None:
     if not finite.size:
         return None
     limit = max(float(np.quantile(finite, 0.98)), 1e-6)
-    with paper(easel.palette):
-        chart = charts.cells(
-            pd.DataFrame(excess, index=names, columns=study.columns),
-            limit=limit,
-            dotted=q < LEVEL,
-            palette=easel.palette,
-            unit="nats",
-            alternative="Loss change of each lesion in each column",
-        )
-        html = inline_svg(chart)
+    html = _drawn(
+        easel, charts.cells, pd.DataFrame(excess, index=names, columns=study.columns), limit=limit,
+        dotted=q < LEVEL, unit="nats", alternative="Loss change of each lesion in each column",
+    )  # fmt: skip
     return Figure(
         html=html,
         caption="Loss change of each lesion less that of its random lesions, nats per token."
@@ -303,16 +290,11 @@ def layers(easel: Easel, _: int) -> Figure:
     """Draw the share of units that stay in each layer, by plan."""
     m, frame = easel.m, kept_units(easel.m).set_index("layer")
     names = [label(plan) for plan in m.plans][:_MOST_MODELS]
-    with paper(easel.palette):
-        chart = charts.lines(
-            100 * frame[names].div(frame["dense"], axis=0),
-            palette=easel.palette,
-            titles=("layer", "% of units that stay"),
-            span=(-0.5, m.atlas.layout.n_layers - 0.5),
-            top=105,
-            alternative="Share of units that stay in each layer, by plan",
-        )
-        html = inline_svg(chart)
+    html = _drawn(
+        easel, charts.lines, 100 * frame[names].div(frame["dense"], axis=0),
+        titles=("layer", "% of units that stay"), span=(-0.5, m.atlas.layout.n_layers - 0.5),
+        top=105, alternative="Share of units that stay in each layer, by plan",
+    )  # fmt: skip
     more = len(m.plans) - len(names)
     return Figure(
         html=html,
@@ -338,16 +320,10 @@ def perplexity(easel: Easel, number: int) -> Figure | None:
     shown = {
         name: part.loc[[k for k in models if k in part.index]] for name, part in groups.items()
     }
-    with paper(easel.palette):
-        chart = charts.dots(
-            shown,
-            models,
-            value="difference",
-            error="difference_error",
-            palette=easel.palette,
-            title="nats per token above dense, ± 1 SE",
-        )
-        html = inline_svg(chart)
+    html = _drawn(
+        easel, charts.dots, shown, models, value="difference", error="difference_error",
+        title="nats per token above dense, ± 1 SE",
+    )  # fmt: skip
     return Figure(
         html=html,
         caption="Nats per token above the dense model on the whole text and by domain, paired, "

@@ -11,10 +11,9 @@ import pytest
 from matplotlib.colors import to_hex
 
 from app.figures.drawing import cold_hot
-from app.figures.markup import visible
+from app.figures.markup import short, visible
 from app.figures.theme import PALETTES, network_palette
 from app.report import charts
-from app.report.axes import short
 from app.report.inline_svg import inline_svg, paper
 
 EVIL = '</style><img src=//evil.x onerror=a()>"'
