@@ -4,7 +4,8 @@ from driving import finish, press, said
 
 from app.shell import resources
 from fnprune_core.report import sections
-from fnprune_core.storage.json_files import write_checked_json
+from fnprune_core.storage.checksums import seal
+from fnprune_core.storage.json_files import write_json
 from fnprune_core.storage.manifests import manifest_of
 
 
@@ -50,7 +51,8 @@ def test_one_damaged_study_is_left_out_with_its_reason(open_page, example, fresh
     folder = workspace.root / "lesions" / "0123456789abcdef"
     folder.mkdir(parents=True)
     facts = {"decomposition_id": example.atlas, "model_name": "toy", "base": {}}
-    write_checked_json(folder / "manifest.json", manifest_of("lesions", {}, facts))
+    write_json(folder / "manifest.json", manifest_of("lesions", {}, facts))
+    seal(folder)
     at = open_page("report", **example.view())
     press(at, "Write the report")
     job = finish(at)
