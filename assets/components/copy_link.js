@@ -7,8 +7,8 @@ export default function (component) {
   const button = document.createElement("button")
   button.type = "button"
   button.textContent = data.label
-  button.setAttribute("aria-label", `Copy a link to ${data.what}`)
-  button.title = `Copy a link to ${data.what}`
+  button.setAttribute("aria-label", `Copy link to ${data.what}`)
+  button.title = `Copy link to ${data.what}`
   button.onclick = async () => {
     const address = new URL(data.path, window.location.href).href
     try {

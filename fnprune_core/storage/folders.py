@@ -154,7 +154,10 @@ def delete_folder(folder: Path) -> None:
     """
     deleted = folder.with_name(f"{UNFINISHED}deleted-{uuid.uuid4().hex[:8]}")
     with storage_errors(folder):
-        folder.rename(deleted)
+        try:
+            folder.rename(deleted)
+        except FileNotFoundError:
+            return  # another was faster
         if deleted.is_symlink():
             deleted.unlink(missing_ok=True)
         else:

@@ -465,6 +465,20 @@ def test_one_process_at_a_time_makes_a_resumable_artifact(tmp_path) -> None:
         pass  # released, though the error came first
 
 
+def test_of_two_who_delete_one_item_at_once_neither_sees_an_error(workspace, monkeypatch) -> None:
+    make(workspace, "old")
+    rename = Path.rename
+
+    def second(folder: Path, target: Path) -> None:
+        monkeypatch.undo()
+        workspace.delete("previews", "old")  # between the look and the rename of the first
+        rename(folder, target)
+
+    monkeypatch.setattr(Path, "rename", second)
+    workspace.delete("previews", "old")
+    assert names(workspace.root / "previews") == []
+
+
 def test_a_full_disk_is_told_by_the_first_lock_already(tmp_path, monkeypatch) -> None:
     """Nothing was written yet but the number of this process: a lesion study ended in a trace."""
     monkeypatch.setattr(folders.os, "pwrite", full_disk)
