@@ -7,6 +7,7 @@ import streamlit as st
 from app.shell import resources, view_state, wording
 from app.shell.jobs import Failure
 from app.widgets import frame
+from app.widgets.controls import button
 from fnprune_core.atlas import annotation_files, annotations
 from fnprune_core.atlas.annotation_files import MAX_NAME, MAX_NOTE, Annotation
 from fnprune_core.atlas.naming.suggestions import RULE
@@ -109,9 +110,7 @@ def _digest(annotation: Annotation) -> str:
 
 def _offer_to_set_aside(atlas: NetworkAtlas, error: CorruptArtifactError) -> None:
     frame.error(Failure(message=error.message, hint=error.hint))
-    if st.button(
-        "Set the damaged file aside", icon=":material/drive_file_move:", key="naming-set-aside"
-    ):
+    if button("Set the damaged file aside", "drive_file_move", key="naming-set-aside"):
         with frame.explaining():
             path = annotations.set_aside(resources.workspace(), atlas.id)
             view_state.notify(f"The damaged file is kept as {path.name}")

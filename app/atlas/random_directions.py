@@ -8,6 +8,7 @@ from app.figures.markup import signed
 from app.shell import view_state
 from app.shell.caches import directions as cache
 from app.widgets import job_progress
+from app.widgets.controls import button, table
 from fnprune_core.atlas.chance.beside import STATISTICS, Beside
 from fnprune_core.atlas.chance.directions import KINDS
 from fnprune_core.atlas.network_atlas import NetworkAtlas
@@ -51,35 +52,34 @@ def show_all(atlas: NetworkAtlas) -> None:
         for name, each in found.items()
         if each is not None
     ]
-    text, number = st.column_config.TextColumn, st.column_config.NumberColumn
-    st.dataframe(
+    text = st.column_config.TextColumn
+    table(
         pd.concat(tables)[["statistic", "kind", *list(tables[0].columns[1:-1])]],
-        hide_index=True,
         alt="Statistics of networks beside those of random directions",
-        column_config={
+        columns={
             "statistic": text("statistic", width="small"),
             "kind": text("directions", width="small"),
-            "networks": number("networks, median", format="%.2f"),
-            "directions": number("directions, median", format="%.2f"),
-            "difference": number(format="%+.2f"),
-            "limit": number("95th percentile", format="%.2f"),
-            "above": number("networks above"),
+            "networks": ("networks, median", "%.2f"),
+            "directions": ("directions, median", "%.2f"),
+            "difference": "%+.2f",
+            "limit": ("95th percentile", "%.2f"),
+            "above": "networks above",
         },
     )
-    st.dataframe(
+    table(
         pd.DataFrame(totals).T.rename_axis("of").reset_index(),
-        hide_index=True,
         alt="Figures of all networks, and of all random directions of each kind",
-        column_config={
-            "of": text("of"),
-            "differ": number("domains differ", help="Corrected p below 0.05."),
-            "named": number("named after a domain"),
-            "hold": number(
+        columns={
+            "of": "of",
+            "differ": ("domains differ", "", "Corrected p below 0.05."),
+            "named": "named after a domain",
+            "hold": (
                 "name holds",
-                help="On documents that it was not given from, around the mean of each session.",
+                "",
+                "On documents that it was not given from, around the mean of each session.",
             ),
-            "silhouette": number("silhouette of groups", format="%.2f"),
-            "mean_r": number("mean |r| of pairs", format="%.2f"),
+            "silhouette": ("silhouette of groups", "%.2f"),
+            "mean_r": ("mean |r| of pairs", "%.2f"),
         },
     )
     for kind, keeps in KINDS.items():
@@ -93,10 +93,10 @@ def offer(atlas: NetworkAtlas, *, key: str) -> None:
     )
     if cache.are_made(atlas.id) or job_progress.is_active(DIRECTIONS):
         return
-    st.button(
+    button(
         "Compare with random directions",
-        icon=":material/casino:",
+        "casino",
         key=f"directions-{key}",
         help=f"{ABOUT} Reads the recording once more, and is kept.",
-        on_click=lambda: job_progress.start(measure_directions(atlas=atlas.id)),
+        does=lambda: job_progress.start(measure_directions(atlas=atlas.id)),
     )

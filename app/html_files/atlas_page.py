@@ -5,11 +5,7 @@ security policy forbids any request, and lets only this file's own scripts run, 
 token or a name that is markup is escaped, and could not run if it were not.
 """
 
-import base64
-import hashlib
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,26 +13,16 @@ import numpy as np
 from markupsafe import Markup
 
 from app.figures.markup import visible
-from app.figures.theme import PALETTES
 from app.html_files import scene
 from app.html_files.atlas_facts import AtlasFacts, NetworkFacts
-from app.html_files.base import check_file, colours, environment, fonts, write_page
+from app.html_files.base import check_file, json_of, page_of, write_page
 from app.html_files.images import Maps, both, matrix_png
-from fnprune_core import __version__
 from fnprune_core.assets import asset
 from fnprune_core.atlas import network_atlas
 from fnprune_core.atlas.cortex import open_cortex
 from fnprune_core.errors import SettingsError
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
 from fnprune_core.storage.workspace import Workspace
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Held:
-    """What the page's script reads: a name, and JSON that is safe inside a script element."""
-
-    name: str
-    json: Markup
 
 
 def write_atlas_page(
@@ -89,12 +75,12 @@ def atlas_page(
                 stage="drawing", done=network + 1, total=atlas.n_networks, unit="networks"
             )
         )
-    held = [_held("connectome", _connectome(facts))]
+    held: dict[str, Any] = {"connectome": _connectome(facts)}
     if maps.is_on_cortex:
         first = atlas.most_typical(1, first=facts.recurs)[0]
         shared, own = scene.parted(scenes)
         shared |= scene.shared_scene(facts, maps)
-        held.append(_held("body", {"shared": shared, "networks": own, "first": first}))
+        held["body"] = {"shared": shared, "networks": own, "first": first}
     return _rendered(facts, maps, networks, held)
 
 
@@ -130,7 +116,7 @@ def _connectome(facts: AtlasFacts) -> dict[str, Any]:
 
 
 def _rendered(
-    facts: AtlasFacts, maps: Maps, networks: Sequence[dict[str, Any]], held: Sequence[_Held]
+    facts: AtlasFacts, maps: Maps, networks: Sequence[dict[str, Any]], held: Mapping[str, Any]
 ) -> str:
     """Return the page."""
     own_js = asset("templates/atlas.js").read_text(encoding="utf-8")
@@ -139,32 +125,24 @@ def _rendered(
         scripts = [scene.niivue_script(), f"{scene.viewer_script()}\n{own_js}"]
     order = facts.by_domain
     values = facts.connectivity[np.ix_(order, order)]
-    return (
-        environment()
-        .get_template("atlas.html.j2")
-        .render(
-            **facts.page(is_in_body=maps.is_on_cortex),
-            version=__version__,
-            fonts=fonts(),
-            dark=colours(PALETTES["dark"]),
-            light=colours(PALETTES["light"]),
-            networks=networks,
-            body={"note": scene.NOTE, "style": Markup(scene.viewer_style())}
-            if maps.is_on_cortex
-            else None,
-            parcellation={
-                "image": maps.parcellation(),
-                "note": facts.parcellation_note(is_in_body=maps.is_on_cortex),
-            },
-            connectome={
-                "image": both(lambda p: matrix_png(values, limit=_limit(values), palette=p)),
-                "note": facts.connectome_note(),
-                "limit": f"{_limit(values):g}",
-            },
-            held=held,
-            scripts=[Markup(script) for script in scripts],
-            script_hashes=Markup(" ".join(_hash(script) for script in scripts)),
-        )
+    return page_of(
+        "atlas.html.j2",
+        scripts=scripts,
+        **facts.page(is_in_body=maps.is_on_cortex),
+        networks=networks,
+        body={"note": scene.NOTE, "style": Markup(scene.viewer_style())}
+        if maps.is_on_cortex
+        else None,
+        parcellation={
+            "image": maps.parcellation(),
+            "note": facts.parcellation_note(is_in_body=maps.is_on_cortex),
+        },
+        connectome={
+            "image": both(lambda p: matrix_png(values, limit=_limit(values), palette=p)),
+            "note": facts.connectome_note(),
+            "limit": f"{_limit(values):g}",
+        },
+        held=[{"name": name, "json": json_of(each)} for name, each in held.items()],
     )
 
 
@@ -172,16 +150,3 @@ def _limit(values: np.ndarray[Any, Any]) -> float:
     """Return the |r| of the strongest colour: that of two networks, rounded up."""
     off_diagonal = np.abs(values - np.eye(len(values)))
     return float(max(np.ceil(off_diagonal.max() * 10) / 10, 0.1)) if len(values) > 1 else 1.0
-
-
-def _hash(script: str) -> str:
-    """Return the hash by which the content security policy knows a script."""
-    digest = hashlib.sha256(script.encode()).digest()
-    return f"'sha256-{base64.b64encode(digest).decode()}'"
-
-
-def _held(name: str, values: dict[str, Any]) -> _Held:
-    """Return values as JSON; no text in it can end the script element it stands in."""
-    text = json.dumps(values, separators=(",", ":"))
-    safe = text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
-    return _Held(name=name, json=Markup(safe))

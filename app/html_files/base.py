@@ -1,6 +1,8 @@
 """Shared parts of the pages in one file: type, colours, escaping, and how a file is written."""
 
 import base64
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,8 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from app.figures.markup import visible
-from app.figures.theme import Palette, rgb
+from app.figures.theme import PALETTES, Palette, rgb
+from fnprune_core import __version__
 from fnprune_core.assets import asset
 from fnprune_core.errors import SettingsError
 from fnprune_core.inputs.files import path_of
@@ -33,6 +36,35 @@ def environment() -> Environment:
         loader=jinja2.FileSystemLoader(asset("templates")),
         keep_trailing_newline=True,
     )
+
+
+def page_of(template: str, *, scripts: Sequence[str], **facts: Any) -> str:
+    """Return a page with the type, the colours of both modes, its scripts and their hashes."""
+    return (
+        environment()
+        .get_template(template)
+        .render(
+            version=__version__,
+            fonts=fonts(),
+            dark=colours(PALETTES["dark"]),
+            light=colours(PALETTES["light"]),
+            scripts=[Markup(script) for script in scripts],
+            script_hashes=Markup(" ".join(map(_hash, scripts))),
+            **facts,
+        )
+    )
+
+
+def _hash(script: str) -> str:
+    """Return the hash by which the content security policy knows a script."""
+    digest = hashlib.sha256(script.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+def json_of(data: object) -> Markup:
+    """Return data as JSON; no text in it can end the script element that it stands in."""
+    text = json.dumps(data, separators=(",", ":"))
+    return Markup(text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))
 
 
 def _visible_value(value: Any) -> Any:

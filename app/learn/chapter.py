@@ -8,6 +8,7 @@ from app.learn.activities import by_chapter
 from app.learn.lesson import CHAPTERS, STEPS, Chapter, Finding, Question, neighbours
 from app.shell import glossary, resources, view_state, wording
 from app.widgets import frame
+from app.widgets.controls import button, choose
 
 _READING_PX = 760
 
@@ -39,12 +40,12 @@ def _draw_head(chapter: Chapter, step: str) -> None:
     number = CHAPTERS.index(chapter) + 1
     previous, following = neighbours(chapter.slug)
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-        st.button(
+        button(
             "All chapters",
-            icon=":material/list:",
-            type="tertiary",
+            "list",
+            kind="tertiary",
             key="lesson-contents",
-            on_click=progress.go,
+            does=progress.go,
             args=("",),
         )
         st.space("stretch")
@@ -52,30 +53,28 @@ def _draw_head(chapter: Chapter, step: str) -> None:
             ("Previous chapter", "arrow_back", previous),
             ("Next chapter", "arrow_forward", following),
         ):
-            st.button(
+            button(
                 label,
-                icon=f":material/{icon}:",
-                type="tertiary",
+                icon,
+                kind="tertiary",
                 key=f"lesson-{icon}",
-                disabled=neighbour is None,
+                is_off=neighbour is None,
                 help=neighbour.title if neighbour else None,
-                on_click=progress.go,
+                does=progress.go,
                 args=(neighbour.slug if neighbour else "",),
             )
     st.html(track(chapter.slug))
     st.caption(f"Chapter {number} of {len(CHAPTERS)} · about {chapter.minutes} minutes")
     st.title(chapter.title, anchor=False)
     st.markdown(f"*{chapter.idea}*" if step == "check" else "")
-    chosen = st.segmented_control(
+    chosen = choose(
         "Step",
         list(STEPS),
-        format_func=lambda name: f"{list(STEPS).index(name) + 1} · {STEPS[name]}",
-        default=step,
-        required=True,
+        words=lambda name: f"{list(STEPS).index(name) + 1} · {STEPS[name]}",
         key=f"lesson-step-{chapter.slug}-{step}",
-        label_visibility="collapsed",
+        default=step,
     )
-    if chosen is not None and chosen != step:
+    if chosen != step:
         progress.go(chapter.slug, chosen)
         st.rerun()
 
@@ -121,12 +120,12 @@ def _draw_prediction(chapter: Chapter) -> None:
             chapter.predict, key=f"lesson-predict-{chapter.slug}", prediction=prediction
         )
         if prediction is None:
-            if st.button(
+            if button(
                 "Commit to this answer",
-                type="primary",
-                icon=":material/lock:",
+                "lock",
+                kind="primary",
                 key=f"lesson-commit-{chapter.slug}",
-                disabled=chosen is None,
+                is_off=chosen is None,
             ):
                 progress.predict(chapter.slug, str(chosen))
                 progress.go(chapter.slug, "do")
@@ -134,12 +133,12 @@ def _draw_prediction(chapter: Chapter) -> None:
         else:
             with st.container(horizontal=True, gap="small"):
                 _next_button("See what happens", chapter.slug, "do")
-                st.button(
+                button(
                     "Start this chapter again",
-                    type="tertiary",
-                    icon=":material/restart_alt:",
+                    "restart_alt",
+                    kind="tertiary",
                     key=f"lesson-restart-{chapter.slug}",
-                    on_click=progress.restart,
+                    does=progress.restart,
                     args=(chapter.slug,),
                 )
 
@@ -160,12 +159,12 @@ def _choices(question: Question, *, key: str, prediction: str | None) -> str | N
 
 
 def _next_button(label: str, slug: str, step: str) -> None:
-    st.button(
+    button(
         label,
-        type="primary",
-        icon=":material/arrow_forward:",
+        "arrow_forward",
+        kind="primary",
         key=f"lesson-to-{step}-{slug}",
-        on_click=progress.go,
+        does=progress.go,
         args=(slug, step),
     )
 
@@ -176,11 +175,11 @@ def _ask_to_predict(chapter: Chapter) -> None:
         st.markdown("**Predict first.** You learn more from a result that you have bet on.")
         with st.container(horizontal=True, gap="small"):
             _next_button("Make a prediction", chapter.slug, "predict")
-            st.button(
+            button(
                 "Look without predicting",
-                type="tertiary",
+                kind="tertiary",
                 key="lesson-look",
-                on_click=lambda: view_state.change(show=progress.OPEN),
+                does=lambda: view_state.change(show=progress.OPEN),
             )
 
 

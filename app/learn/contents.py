@@ -7,6 +7,7 @@ from app.learn.chapter import track
 from app.learn.lesson import CHAPTERS, Chapter
 from app.shell import view_state
 from app.widgets import frame
+from app.widgets.controls import button
 
 
 def show() -> None:
@@ -24,12 +25,12 @@ def show() -> None:
         if n_done == len(CHAPTERS):
             st.success("All chapters done.", icon=":material/celebration:")
         else:
-            st.button(
+            button(
                 f"{'Go on' if n_done else 'Begin'}: {next_chapter.title}",
-                type="primary",
-                icon=":material/play_arrow:",
+                "play_arrow",
+                kind="primary",
                 key="lesson-begin",
-                on_click=progress.go,
+                does=progress.go,
                 args=(next_chapter.slug,),
             )
         st.caption(
@@ -62,10 +63,7 @@ def _card(chapter: Chapter, number: int) -> None:
         st.caption(chapter.idea)
         st.space("stretch")
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.button(
-                "Open",
-                key=f"lesson-open-{chapter.slug}",
-                on_click=progress.go,
-                args=(chapter.slug,),
+            button(
+                "Open", key=f"lesson-open-{chapter.slug}", does=progress.go, args=(chapter.slug,)
             )
             st.caption(f"{chapter.minutes} min", width="content")

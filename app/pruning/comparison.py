@@ -14,7 +14,8 @@ from app.pruning.prune_tasks import PLAN, Comparison, Partial, Planned, prune
 from app.shell import recipes, resources, view_state, wording
 from app.shell.jobs import Job, describe_error
 from app.shell.visit import visit_id
-from app.widgets import frame, job_progress
+from app.widgets import controls, frame, job_progress
+from app.widgets.controls import button, choose
 from app.widgets.picture import draw_picture
 from fnprune_core.evaluation import rivals as stored_rivals
 from fnprune_core.evaluation import verdict
@@ -123,15 +124,8 @@ def draw(
     if not results:
         return
     _draw_verdict(results, made_of, plan)
-    name = st.segmented_control(
-        "What is drawn",
-        list(choices),
-        format_func=wording.plain,
-        default=next(iter(choices)),
-        required=True,
-        key=f"{key}-quantity",
-        label_visibility="collapsed",
-        persist_state="session",
+    name = choose(
+        "What is drawn", list(choices), words=wording.plain, key=f"{key}-quantity", is_kept=True
     )
     quantity, reference = choices[name]
     atlas = view_state.view().atlas
@@ -146,16 +140,12 @@ def draw(
         command=commands.of_plan(made_of) if made_of else "",
     )
     table = comparison_table(shared, plan=plan)
-    st.dataframe(
+    controls.table(
         table,
-        hide_index=True,
         alt="Perplexity of each model, with paired differences to dense and to your plan",
         key=f"{key}-table",
         placeholder="",
-        column_config={
-            "perplexity": st.column_config.NumberColumn(format="%.2f"),
-            "± SE": st.column_config.NumberColumn(format="%.2f"),
-        },
+        columns={"perplexity": "%.2f", "± SE": "%.2f"},
     )
     _draw_protocol(results, shared)
 
@@ -272,11 +262,11 @@ def stopped(job: Job) -> None:
     if planned_event is None or planned_event.order is None:
         return
     order = planned_event.order
-    st.button(
+    button(
         "Go on where it stopped",
-        icon=":material/resume:",
+        "resume",
         key=f"resume-{job.id}",
-        on_click=lambda: job_progress.start(prune(order)),
+        does=lambda: job_progress.start(prune(order)),
         help="Finished windows are kept; Apply with the same settings does the same.",
     )
     draw(results, key="stopped", made_of=_plan_of(job))

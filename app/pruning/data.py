@@ -48,43 +48,26 @@ def title(record: PlanRecord) -> str:
 
 
 @cached(max_entries=2)
-def windows(
-    fingerprint: str, texts: TextChoice, window: int, most: int | None, _model: LanguageModel
-) -> Windows:
+def windows(texts: TextChoice, window: int, most: int | None, model: LanguageModel) -> Windows:
     """Return the windows of chosen texts on which perplexity is measured."""
     return compare.evaluation_windows(
-        _model, resources.documents(texts), window=window, max_windows=most
+        model, resources.documents(texts), window=window, max_windows=most
     )
 
 
 def apply_cost(order: PruneOrder, model: LanguageModel) -> ComparisonEstimate:
     """Return what Apply still takes, given what is in the workspace and how the model works now."""
+    return _left(order, model).cost(model, resources.recording(order.recording).windows)
+
+
+@cached(max_entries=32, made_of=lambda *_: resources.ids("plans", "evaluations", "generations"))
+def _left(order: PruneOrder, model: LanguageModel) -> Left:
+    held_out = windows(order.texts, order.window, order.max_windows, model)
     workspace = resources.workspace()
-    key = tuple(tuple(workspace.ids(kind)) for kind in ("plans", "evaluations", "generations"))
-    left = _left(order, model.fingerprint, key, model)
-    return left.cost(model, resources.recording(order.recording).windows)
+    return left_of(workspace, model, order, held_out, order.known(workspace, model))
 
 
-@cached(max_entries=32)
-def _left(
-    order: PruneOrder,
-    fingerprint: str,
-    key: tuple[tuple[str, ...], ...],
-    _model: LanguageModel,
-) -> Left:
-    held_out = windows(fingerprint, order.texts, order.window, order.max_windows, _model)
-    workspace = resources.workspace()
-    return left_of(workspace, _model, order, held_out, order.known(workspace, _model))
-
-
+@cached(max_entries=64, made_of=lambda _: resources.ids("evaluations", "generations"))
 def expected(plan_id: str) -> Expectation:
     """Return what to expect of a plan, from the evaluations and texts that are stored."""
-    workspace = resources.workspace()
-    return _expected(
-        plan_id, (tuple(workspace.ids("evaluations")), tuple(workspace.ids("generations")))
-    )
-
-
-@cached(max_entries=64)
-def _expected(plan_id: str, key: tuple[tuple[str, ...], tuple[str, ...]]) -> Expectation:
     return expected_of(resources.workspace(), plan_id)

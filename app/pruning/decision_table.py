@@ -3,6 +3,7 @@
 import pandas as pd
 import streamlit as st
 
+from app.widgets import controls
 from fnprune_core.plans.decision_log import Decision
 
 _MOST_NAMED = 12
@@ -10,12 +11,11 @@ _MOST_NAMED = 12
 
 def draw(log: tuple[Decision, ...], *, key: str | None = None) -> None:
     """Draw a log of decisions, newest first."""
-    st.dataframe(
+    controls.table(
         table(log),
-        hide_index=True,
         key=key,
         alt=f"{len(log)} decisions, newest first",
-        column_config={
+        columns={
             "time": st.column_config.DatetimeColumn(format="MMM D, HH:mm:ss"),
             "decision": st.column_config.TextColumn(width="medium"),
             "reason": st.column_config.TextColumn(width="large"),

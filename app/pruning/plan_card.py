@@ -13,6 +13,7 @@ from app.shell.caches import peaks
 from app.shell.codec import Peak
 from app.shell.jobs import Failure
 from app.widgets import frame
+from app.widgets.controls import button
 from fnprune_core.decomposition.numbering import networks_here, renumbering_here
 from fnprune_core.errors import CorruptArtifactError, FnpruneError
 from fnprune_core.evaluation import history
@@ -159,11 +160,11 @@ def _actions(plan: PlanRecord) -> None:
         if st.button("Export", icon=":material/save:", key=f"export-{plan.id}"):
             open_in_lab(plan)
             st.switch_page(EXPORT)
-        st.button(
+        button(
             "Delete",
-            icon=":material/delete:",
+            "delete",
             key=f"delete-{plan.id}",
-            on_click=view_state.remember,
+            does=view_state.remember,
             args=(_PENDING, plan.id),
         )
     if view_state.recall(_PENDING) == plan.id:
@@ -190,13 +191,8 @@ def _confirm(plan: PlanRecord) -> None:
         "plan is made again."
     )
     with st.container(horizontal=True):
-        if st.button(
-            "Delete",
-            type="primary",
-            icon=":material/delete:",
-            key="confirm-delete",
-            on_click=_delete,
-            args=(plan.id,),
+        if button(
+            "Delete", "delete", kind="primary", key="confirm-delete", does=_delete, args=(plan.id,)
         ):
             st.rerun()
         if st.button("Keep it"):

@@ -11,6 +11,7 @@ from app.shell.artifact_words import describe
 from app.shell.jobs import Job
 from app.shell.wording import plain
 from app.widgets import frame, job_progress
+from app.widgets.controls import button
 from app.widgets.picture import draw_picture
 from fnprune_core.decomposition.decomposition import convergence_note
 
@@ -25,9 +26,7 @@ def show_form() -> None:
     ica_settings = settings.ica_settings(most_networks=most_networks)
     if most_networks is None:  # of a summary, halves of the documents cannot be compared
         offer_size()
-    if not job_progress.is_active("decompose") and st.button(
-        "Decompose", type="primary", icon=":material/hub:"
-    ):
+    if not job_progress.is_active("decompose") and button("Decompose", "hub", kind="primary"):
         job_progress.start(decompose(recording=recording, settings=ica_settings))
         st.rerun()
 
@@ -47,9 +46,7 @@ def offer_size() -> None:
             )
         else:
             st.caption(f"Comparing halves of the documents suggests K = {suggested}.")
-            st.button(
-                f"Use {suggested}", on_click=view_state.remember, args=(settings.K, suggested)
-            )
+            button(f"Use {suggested}", does=view_state.remember, args=(settings.K, suggested))
         if st.button("See the curve" if curve else "Measure it on Trust", type="tertiary"):
             view_state.change(show="k")
             st.switch_page(TRUST)

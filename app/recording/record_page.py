@@ -6,9 +6,11 @@ from app.figures import recordings
 from app.recording import settings
 from app.recording.recording_tasks import record
 from app.shell import glossary, resources, tasks, view_state, wording
+from app.shell.caches import networks
 from app.shell.jobs import Job
 from app.shell.text_choice import TextChoice
-from app.widgets import frame, job_progress, text_picker, token_reader
+from app.widgets import frame, job_progress, text_picker
+from app.widgets.controls import button
 from app.widgets.picture import draw_picture
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.recording.record import estimate_recording
@@ -23,7 +25,7 @@ def show_estimate(
         st.caption("The data set is downloaded first; time and size are shown after that.")
         return
     with st.spinner("Estimating"):
-        windows = resources.windows_to_record(model.fingerprint, choice, recording_settings, model)
+        windows = resources.windows_to_record(choice, recording_settings, model)
         expected = estimate_recording(model, windows, recording_settings)
     with st.container(horizontal=True):
         st.metric("Tokens", f"{expected.n_tokens:,}", help=glossary.tip("scan"))
@@ -44,12 +46,7 @@ def show_form() -> None:
     if model is not None and choice is not None:
         show_estimate(model, choice, recording_settings)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        is_pressed = st.button(
-            "Record",
-            type="primary",
-            icon=":material/fiber_manual_record:",
-            disabled=choice is None,
-        )
+        is_pressed = button("Record", "fiber_manual_record", kind="primary", is_off=choice is None)
         if model is None and st.button("Load the model and estimate", icon=":material/memory:"):
             job_progress.start(tasks.load(model=view.model))
             st.rerun()
@@ -96,7 +93,7 @@ def show_recording() -> None:
 
 def show_carpet(recording: Recording) -> None:
     """Draw the choice of a session, and its carpet."""
-    titles = token_reader.session_titles(recording.tokens)
+    titles = networks.titles_of(recording.tokens)
     session = st.selectbox(
         "Session",
         range(len(titles)),

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from app.shell import glossary
+from app.widgets.controls import choose, number
 from fnprune_core.decomposition.group_ica import OF_SUMMARY, GroupICA
 from fnprune_core.recording.recording import RecordingSettings
 
@@ -26,15 +27,8 @@ LABELS = {
 
 def choice(label: str, options: list[str], *, key: str, tip: str | None = None) -> str:
     """Return the chosen one of few options."""
-    return st.segmented_control(
-        label,
-        options,
-        format_func=LABELS.__getitem__,
-        default=options[0],
-        required=True,
-        key=key,
-        help=tip,
-        persist_state="session",
+    return choose(
+        label, options, words=LABELS.__getitem__, key=key, help=tip, is_labelled=True, is_kept=True
     )
 
 
@@ -50,22 +44,15 @@ def recording_settings() -> RecordingSettings:
     )
     keep, most_networks = _kept()
     with st.expander("How texts are cut", icon=":material/tune:"):
-        window = st.number_input(
-            "Window, tokens",
-            16,
-            8192,
-            512,
-            key="record-window",
-            persist_state="session",
-            help=glossary.tip("run"),
+        window = number(
+            "Window, tokens", 16, 8192, 512, key="record-window", help=glossary.tip("run")
         )
-        dummy = st.number_input(
+        dummy = number(
             "Dummy tokens at the start of each window",
             0,
             64,
             4,
             key="record-dummy",
-            persist_state="session",
             help=glossary.tip("dummy"),
         )
         pack = st.toggle(
@@ -106,14 +93,13 @@ def _kept() -> tuple[str, int]:
         )
         if keep == "all":
             return keep, RecordingSettings().most_networks
-        most_networks = st.number_input(
+        most_networks = number(
             "Most networks",
             1,
             MOST_NETWORKS,
             RecordingSettings().most_networks,
             key="record-most-networks",
             width=150,
-            persist_state="session",
             help="Up to so many networks can be found in the summary. The disk that it takes "
             "grows with them.",
         )
@@ -131,14 +117,13 @@ def ica_settings(*, most_networks: int | None = None) -> GroupICA:
     is_whole = most_networks is None
     most = MOST_NETWORKS if most_networks is None else min(most_networks, MOST_NETWORKS)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        k = st.number_input(
+        k = number(
             "Networks (K)",
             min(2, most),
             most,
             min(GroupICA().n_components, most),
             key=K,
             width=150,
-            persist_state="session",
             help=f"{glossary.tip('n_components')}  \nMore tokens support more networks; 64 suits "
             "16,000 tokens.",
         )
@@ -146,14 +131,13 @@ def ica_settings(*, most_networks: int | None = None) -> GroupICA:
         if is_whole:
             scope = choice("Scope", ["model", "layer"], key="ica-scope")
         algorithm = choice("Algorithm", ["fastica", "picard"], key="ica-algorithm")
-        runs = st.number_input(
+        runs = number(
             "Runs",
             1,
             50,
             5,
             key="ica-runs",
             width=130,
-            persist_state="session",
             help=f"From different random starts.  \n{glossary.tip('run_agreement')}",
         )
     if not is_whole:
@@ -171,15 +155,8 @@ def ica_settings(*, most_networks: int | None = None) -> GroupICA:
                 key="ica-normalize",
                 tip="Over each session, as is usual for fMRI, differences between domains vanish.",
             )
-        max_iter = st.number_input(
-            "Maximum number of iterations",
-            10,
-            5000,
-            400,
-            key="ica-iterations",
-            persist_state="session",
-        )
-        seed = st.number_input("Seed", 0, 2**31 - 1, 0, key="ica-seed", persist_state="session")
+        max_iter = number("Maximum number of iterations", 10, 5000, 400, key="ica-iterations")
+        seed = number("Seed", 0, 2**31 - 1, 0, key="ica-seed")
     return GroupICA(
         n_components=int(k),
         scope=scope,

@@ -13,13 +13,17 @@ def describe(entry: Entry) -> str:
     return _DESCRIBE[entry.kind](entry.manifest, entry.manifest.get("inputs", {}))
 
 
-def _recording(facts: dict[str, Any], inputs: dict[str, Any]) -> str:
+def _atlas(inputs: dict[str, Any]) -> str:
+    return str(inputs["decomposition_id"])[:8]
+
+
+def _recording(facts: dict[str, Any], _: dict[str, Any]) -> str:
     windows = facts["windows"]
     domains = ", ".join(windows["domain_names"])
     return f"{windows['n_tokens']:,} tokens of {domains} ({facts['model_name']})"
 
 
-def _decomposition(facts: dict[str, Any], inputs: dict[str, Any]) -> str:
+def _decomposition(facts: dict[str, Any], _: dict[str, Any]) -> str:
     settings = facts["settings"]
     if "applied_from" in settings:
         return f"{facts['n_networks']} networks, applied from {settings['applied_from'][:8]}"
@@ -27,44 +31,24 @@ def _decomposition(facts: dict[str, Any], inputs: dict[str, Any]) -> str:
     return f"{facts['n_networks']} networks, {scope}, {settings['algorithm']}"
 
 
-def _plan(facts: dict[str, Any], inputs: dict[str, Any]) -> str:
-    score = inputs.get("settings", {}).get("score", "imported")
-    return f"{100 * facts['achieved_ratio']:.1f} % of units go, by {score}"
-
-
-def _evaluation(facts: dict[str, Any], inputs: dict[str, Any]) -> str:
-    model_text = "a plan" if facts.get("plan_id") else "the dense model"
-    return f"perplexity {facts['perplexity']:.2f} of {model_text}, {facts['n_tokens']:,} tokens"
-
-
-def _layout(facts: dict[str, Any], inputs: dict[str, Any]) -> str:
-    return f"cortex of {sum(facts['widths']):,} units in {len(facts['widths'])} layers"
-
-
-def _assessment(facts: dict[str, Any], inputs: dict[str, Any]) -> str:
-    return f"trust ({inputs['part']}) of atlas {inputs['decomposition_id'][:8]}"
-
-
-def _embedding(facts: dict[str, Any], inputs: dict[str, Any]) -> str:
-    return f"UMAP of atlas {inputs['decomposition_id'][:8]}"
-
-
-def _directions(facts: dict[str, Any], inputs: dict[str, Any]) -> str:
-    return f"random directions beside atlas {inputs['decomposition_id'][:8]}"
-
-
-def _export(facts: dict[str, Any], inputs: dict[str, Any]) -> str:
-    return f"{facts['model_name']}, pruned, in the form {facts.get('form', '')}"
-
-
 _DESCRIBE: Mapping[str, Callable[[dict[str, Any], dict[str, Any]], str]] = {
     "recordings": _recording,
     "decompositions": _decomposition,
-    "layouts": _layout,
-    "assessments": _assessment,
-    "embeddings": _embedding,
-    "directions": _directions,
-    "plans": _plan,
-    "evaluations": _evaluation,
-    "exports": _export,
+    "layouts": lambda facts, _: (
+        f"cortex of {sum(facts['widths']):,} units in {len(facts['widths'])} layers"
+    ),
+    "assessments": lambda _, inputs: f"trust ({inputs['part']}) of atlas {_atlas(inputs)}",
+    "embeddings": lambda _, inputs: f"UMAP of atlas {_atlas(inputs)}",
+    "directions": lambda _, inputs: f"random directions beside atlas {_atlas(inputs)}",
+    "plans": lambda facts, inputs: (
+        f"{100 * facts['achieved_ratio']:.1f} % of units go, "
+        f"by {inputs.get('settings', {}).get('score', 'imported')}"
+    ),
+    "evaluations": lambda facts, _: (
+        f"perplexity {facts['perplexity']:.2f} of "
+        f"{'a plan' if facts.get('plan_id') else 'the dense model'}, {facts['n_tokens']:,} tokens"
+    ),
+    "exports": lambda facts, _: (
+        f"{facts['model_name']}, pruned, in the form {facts.get('form', '')}"
+    ),
 }

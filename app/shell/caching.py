@@ -160,11 +160,17 @@ class Cached(Generic[P, R]):
     """A function whose values are kept in `CACHES`."""
 
     def __init__(
-        self, function: Callable[P, R], *, max_entries: int, spinner: str, alone: bool
+        self,
+        function: Callable[P, R],
+        *,
+        max_entries: int,
+        spinner: str,
+        alone: bool,
+        made_of: Callable[..., object],
     ) -> None:
         functools.update_wrapper(self, function)
         self._function, self._max_entries, self._spinner = function, max_entries, spinner
-        self._alone = alone
+        self._alone, self._made_of = alone, made_of
         self._name = f"{function.__module__}.{function.__qualname__}"
         parameters = inspect.signature(function).parameters
         self._names = tuple(parameters)
@@ -178,7 +184,7 @@ class Cached(Generic[P, R]):
         """
         value = CACHES.get(
             self._name,
-            self._key(args, kwargs),
+            (self._key(args, kwargs), hashable(self._made_of(*args, **kwargs))),
             lambda: self._compute(args, kwargs),
             max_entries=self._max_entries,
         )
@@ -208,7 +214,11 @@ class Cached(Generic[P, R]):
 
 
 def cached(
-    *, max_entries: int, spinner: str = "", alone: bool = False
+    *,
+    max_entries: int,
+    spinner: str = "",
+    alone: bool = False,
+    made_of: Callable[..., object] = lambda *_, **__: None,
 ) -> Callable[[Callable[P, R]], Cached[P, R]]:
     """Return the decorator that keeps a function's values for all sessions.
 
@@ -221,12 +231,17 @@ def cached(
     alone : bool
         Whether it is computed while no other such value is: many at once, each on all cores,
         take longer than one after another. It must not ask for another value of this kind.
+    made_of : callable, optional
+        Gets the function's arguments, and returns what else its value depends on, such as when
+        a file was written: the value is computed anew once that changes.
     """
-    return lambda function: Cached(function, max_entries=max_entries, spinner=spinner, alone=alone)
+    return lambda function: Cached(
+        function, max_entries=max_entries, spinner=spinner, alone=alone, made_of=made_of
+    )
 
 
 def hashable(value: Any) -> Hashable:
-    """Return a key that equal arguments share; arrays count by their bytes."""
+    """Return a key that equal arguments share; arrays count by their bytes, models by weights."""
     if isinstance(value, str | int | float | bytes | type(None)):
         return value
     if isinstance(value, np.ndarray):
@@ -235,6 +250,8 @@ def hashable(value: Any) -> Hashable:
         return tuple((key, hashable(held)) for key, held in sorted(value.items()))
     if isinstance(value, list | tuple):
         return tuple(hashable(held) for held in value)
+    if hasattr(value, "fingerprint") and hasattr(value, "dtype"):
+        return (value.fingerprint, str(value.dtype))
     if is_dataclass(value) and not isinstance(value, type):
         held = tuple(hashable(getattr(value, each.name)) for each in fields(value))
         return (type(value).__qualname__, held)

@@ -89,17 +89,23 @@ def language_model(source: str) -> "LanguageModel | None":
 def anatomy(source: str) -> "Anatomy | None":
     """Return the anatomy of the model of `source` if it is in memory."""
     model = language_model(source)
-    return None if model is None else _anatomy(model.fingerprint, str(model.dtype), model)
+    return None if model is None else anatomy_of(model)
 
 
 @cached(max_entries=4)
-def _anatomy(fingerprint: str, dtype: str, _model: "LanguageModel") -> "Anatomy":
-    return _model.anatomy()
+def anatomy_of(model: "LanguageModel") -> "Anatomy":
+    """Return the anatomy of a model."""
+    return model.anatomy()
 
 
 def manifest(kind: str, id: str) -> dict[str, Any]:
     """Return an artifact's manifest; raises `ArtifactNotFoundError` if there is none."""
     return read_manifest(workspace().existing(kind, id))
+
+
+def ids(*kinds: str) -> tuple[tuple[str, ...], ...]:
+    """Return the ids of all artifacts of some kinds."""
+    return tuple(tuple(workspace().ids(kind)) for kind in kinds)
 
 
 @cached(max_entries=2)
@@ -118,13 +124,14 @@ def atlas(id: str) -> "NetworkAtlas":
     return network_atlas.open_atlas(workspace(), id)
 
 
+def is_laid_out(id: str, *_: object) -> bool:
+    """Whether the units of an atlas have places."""
+    return has_cortex(workspace(), id)
+
+
+@cached(max_entries=2, made_of=is_laid_out)
 def cortex(id: str) -> "Cortex | None":
     """Return where an atlas's units sit, or None if they were not laid out yet."""
-    return _cortex(id) if has_cortex(workspace(), id) else None
-
-
-@cached(max_entries=2)
-def _cortex(id: str) -> "Cortex | None":
     from fnprune_core.atlas.cortex import open_cortex
 
     return open_cortex(workspace(), id)
@@ -177,23 +184,12 @@ def _documents(choice: TextChoice) -> "list[Document]":
 
 @cached(max_entries=4)
 def windows_to_record(
-    fingerprint: str, choice: TextChoice, settings: "RecordingSettings", _model: "LanguageModel"
+    choice: TextChoice, settings: "RecordingSettings", model: "LanguageModel"
 ) -> "Windows":
     """Return the windows that a recording reads."""
     from fnprune_core.recording import record
 
-    return record.windows_for(_model, documents(choice), settings)
-
-
-def network_table(id: str) -> pd.DataFrame:
-    """Return one row a network, with what was measured of how far it can be trusted."""
-    return _network_table(id, assessment_key(id))
-
-
-@cached(max_entries=8)
-def _network_table(id: str, key: tuple[tuple[str, str], ...]) -> pd.DataFrame:
-    table = atlas(id).table()
-    return table.join(_assessment(id, key).columns()) if key else table
+    return record.windows_for(model, documents(choice), settings)
 
 
 def assessment_key(id: str) -> tuple[tuple[str, str], ...]:
@@ -203,13 +199,16 @@ def assessment_key(id: str) -> tuple[tuple[str, str], ...]:
     return tuple(assess.assessment_ids(workspace(), atlas(id).id).items())
 
 
+@cached(max_entries=8, made_of=assessment_key)
+def network_table(id: str) -> pd.DataFrame:
+    """Return one row a network, with what was measured of how far it can be trusted."""
+    table = atlas(id).table()
+    return table.join(assessment(id).columns()) if assessment_key(id) else table
+
+
+@cached(max_entries=8, made_of=assessment_key)
 def assessment(id: str) -> "Assessment":
     """Return what was measured of how far an atlas's networks can be trusted."""
-    return _assessment(id, assessment_key(id))
-
-
-@cached(max_entries=8)
-def _assessment(id: str, key: tuple[tuple[str, str], ...]) -> "Assessment":
     from fnprune_core.reliability import assess
 
     return assess.open_assessment(workspace(), atlas(id).id)
@@ -269,6 +268,25 @@ def passages(id: str, network: int) -> "list[Passage]":
     return atlas(id).top_passages(network)
 
 
+def changed(path: Path) -> tuple[int, int]:
+    """Return a file's number and when it was written; zeros if there is none."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return 0, 0
+    return facts.st_ino, facts.st_mtime_ns
+
+
+def made_ns(id: str, kind: str = "decompositions") -> int:
+    """Return when the atlas with an id, or something of another kind, was stored; 0 if it is not.
+
+    Another atlas may be made with the same id, and number its networks otherwise.
+    """
+    if not workspace().has(kind, id):
+        return 0
+    return (workspace().folder(kind, id) / MANIFEST).stat().st_mtime_ns
+
+
 def suggestion(id: str, network: int) -> "SuggestedName":
     """Return the name that the rule suggests for a network, with what it rests on."""
     return _suggestions(id)[network]
@@ -279,36 +297,23 @@ def suggested_name(id: str, network: int) -> str:
     return suggestion(id, network).text
 
 
-def _suggestions(id: str) -> "tuple[SuggestedName, ...]":
-    # With members, other units count for what a network promotes.
+def _suggested_from(id: str) -> object:
+    """With members, other units count for what a network promotes."""
     is_checked = workspace().has("assessments", members_id(id))
-    return _suggested_names(
-        id, _changed(promoted_path(workspace(), id))[1], made_ns(id), is_checked
-    )
+    return changed(promoted_path(workspace(), id)), made_ns(id), is_checked
+
+
+@cached(max_entries=4, made_of=_suggested_from)
+def _suggestions(id: str) -> "tuple[SuggestedName, ...]":
+    from fnprune_core.atlas.naming import suggestions
+
+    return suggestions.names_of(workspace(), atlas(id))
 
 
 def names_key(id: str) -> tuple[int, ...]:
     """Return what changes when an atlas's networks may have other names; no artifact is opened."""
     files = path_of(workspace(), id), promoted_path(workspace(), id)
-    return (made_ns(id), *(number for path in files for number in _changed(path)))
-
-
-def _changed(path: Path) -> tuple[int, int]:
-    """Return a file's number and when it was written; zeros if there is none."""
-    try:
-        facts = path.stat()
-    except OSError:
-        return 0, 0
-    return facts.st_ino, facts.st_mtime_ns
-
-
-@cached(max_entries=4)
-def _suggested_names(
-    id: str, promoted_ns: int, made_ns: int, is_checked: bool
-) -> "tuple[SuggestedName, ...]":
-    from fnprune_core.atlas.naming import suggestions
-
-    return suggestions.names_of(workspace(), atlas(id))
+    return (made_ns(id), *(number for path in files for number in changed(path)))
 
 
 def network_name(id: str, network: int) -> str:
@@ -339,28 +344,10 @@ def _annotations_or_none(id: str) -> Annotations | None:
         return None
 
 
+@cached(max_entries=8, made_of=lambda id: (changed(path_of(workspace(), id)), made_ns(id)))
 def annotations(id: str) -> Annotations:
     """Return the names and notes that people gave to an atlas's networks, as they are now."""
-    file, changed_ns = _changed(path_of(workspace(), atlas(id).id))
-    if not changed_ns:
-        return Annotations(networks={}, atlas_id=id)
-    # The atlas may be made anew, and then number its networks otherwise than the names do.
-    return _annotations(atlas(id).id, file, changed_ns, made_ns(id))
-
-
-def made_ns(id: str, kind: str = "decompositions") -> int:
-    """Return when the atlas with an id, or something of another kind, was stored; 0 if it is not.
-
-    Another atlas may be made with the same id, and number its networks otherwise.
-    """
-    if not workspace().has(kind, id):
-        return 0
-    return (workspace().folder(kind, id) / MANIFEST).stat().st_mtime_ns
-
-
-@cached(max_entries=8)
-def _annotations(id: str, file: int, changed_ns: int, made_ns: int) -> Annotations:
-    return read_annotations(workspace(), id)
+    return read_annotations(workspace(), atlas(id).id)
 
 
 @cached(max_entries=4)
@@ -410,5 +397,5 @@ def carpet(id: str, session: int, n_rows: int = 480) -> tuple[NDArray[np.float32
 
 def forget_open() -> None:
     """Close all artifacts, after one was deleted."""
-    for opened in (recording, atlas, _cortex, volume, plan, evaluation, passages):
+    for opened in (recording, atlas, cortex, volume, plan, evaluation, passages):
         opened.clear()

@@ -16,6 +16,7 @@ from app.start.example_button import open_example
 from app.start.health import damaged_work, verification
 from app.start.start_tasks import example
 from app.widgets import frame, job_progress
+from app.widgets.controls import choose
 from app.widgets.frame import ATLAS, DECOMPOSE, PRUNE, RECORD
 from app.widgets.gallery import gallery, tiles
 from fnprune_core.example.ids import ExampleIds
@@ -126,14 +127,11 @@ def show_model() -> None:
     """Draw the choice of a model, the button that loads it, and its anatomy."""
     view = view_state.view()
     own_label = "Your own"
-    kind = st.segmented_control(
+    kind = choose(
         "Which model",
         ["Embedded", own_label],
-        format_func=str,
-        default="Embedded" if view.model == "embedded" else own_label,
         key="start-model",
-        label_visibility="collapsed",
-        required=True,
+        default="Embedded" if view.model == "embedded" else own_label,
     )
     source = "embedded"
     if kind == own_label:

@@ -9,6 +9,7 @@ from app.shell import resources, view_state, wording
 from app.shell.artifact_words import describe
 from app.start import deletion
 from app.widgets import frame
+from app.widgets.controls import table
 from fnprune_core.storage.workspace import Entry
 
 _OPEN, _DELETE = "open-entry", "delete-entry"
@@ -35,13 +36,12 @@ def earlier_work(entries: Sequence[Entry]) -> None:
     )
     column = st.column_config
     button = column.ButtonColumn
-    st.dataframe(
+    table(
         rows,
-        hide_index=True,
         alt="Artifacts in the workspace, newest first",
         height="auto" if len(entries) <= 8 else 330,
         key="earlier-work",
-        column_config={
+        columns={
             "open": button("", key=_OPEN, on_click=_open, args=(entries,), width=90),
             "what": column.TextColumn("", width="large"),
             "made": column.DatetimeColumn("made", format="distance", width="small"),

@@ -11,6 +11,7 @@ from app.shell.wording import plain, size
 from app.start import deletion
 from app.start.start_tasks import verify
 from app.widgets import job_progress
+from app.widgets.controls import button, table
 from fnprune_core.storage.workspace import Damaged, Verified
 
 _DELETE = "delete-damaged"
@@ -26,7 +27,7 @@ def damaged_work(damaged: Sequence[Damaged]) -> None:
         "Everything else works. A backup of the folder brings an item back; deleting makes room."
     )
     button = st.column_config.ButtonColumn
-    st.dataframe(
+    table(
         pd.DataFrame(
             {
                 "what": [item.title for item in damaged],
@@ -36,10 +37,9 @@ def damaged_work(damaged: Sequence[Damaged]) -> None:
                 "delete": [_BUTTON if item.id else None for item in damaged],
             }
         ),
-        hide_index=True,
         alt="Damaged artifacts of the workspace",
         key="damaged-work",
-        column_config={
+        columns={
             "what": st.column_config.TextColumn("", width="small"),
             "wrong": st.column_config.TextColumn("what is wrong", width="large"),
             "to do": st.column_config.TextColumn("what to do", width="medium"),
@@ -57,9 +57,9 @@ def damaged_work(damaged: Sequence[Damaged]) -> None:
 def verification() -> None:
     """Draw the button that reads every byte of the workspace, and what that found."""
     job = job_progress.follow("verify", on_done=_announce)
-    if not job_progress.is_active("verify") and st.button(
+    if not job_progress.is_active("verify") and button(
         "Verify",
-        icon=":material/verified:",
+        "verified",
         help="Reads every byte of the workspace, and compares it with the checksums that were "
         "written with it.",
         key="verify",

@@ -4,7 +4,6 @@ from typing import Any
 
 from app.shell import resources
 from app.shell.caches import live as cache
-from app.shell.images.files import version
 from app.widgets.body.live import scanner_data
 from fnprune_core.lesions.live import LiveTexts
 
@@ -21,6 +20,6 @@ def found(atlas_id: str) -> dict[str, Any]:
         scene,
         atlas_id=atlas_id,
         token=scene.brightest(),
-        still=cache.recorded_still(atlas_id, session, version(atlas_id)),
+        still=cache.recorded_still(atlas_id, session),
         is_compact=True,
     )

@@ -11,8 +11,8 @@ import streamlit as st
 
 from app.shell.images import kept
 from app.widgets import frame
-from app.widgets.bar_list import bar_list
 from app.widgets.body.viewer import viewer
+from app.widgets.gallery import bar_list
 
 
 def show_signature(atlas_id: str, *, on_open: Callable[[int], None]) -> None:

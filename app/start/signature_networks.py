@@ -6,11 +6,10 @@ from app.shell import resources
 from app.shell.caches import networks as network_page
 from app.shell.caches.colours import network_colours
 from app.shell.images import addresses, places
-from app.shell.images import files as images
 from app.widgets import atlas_frame
 from app.widgets.body.note import PLACES
 from app.widgets.body.scene import Scene, Threshold
-from app.widgets.body.scenes import network_maps
+from app.widgets.body.scenes import atlas_scene, network_maps
 from app.widgets.body.viewer import FILM
 from fnprune_core.atlas.membership import HIGH
 
@@ -51,21 +50,23 @@ def _bars(atlas_id: str, networks: list[int]) -> list[dict[str, Any]]:
 
 def scene(atlas_id: str, networks: list[int]) -> Scene:
     """Return what the viewer shows: each network in its own colour, in a glass body."""
-    version, limit = images.version(atlas_id), resources.colour_limit(atlas_id, _Z)
+    limit = resources.colour_limit(atlas_id, _Z)
     n_layers = resources.atlas(atlas_id).layout.n_layers
-    return Scene(
-        anatomy=addresses.anatomy_url(atlas_id, version),
+    poster = addresses.several_url(
+        atlas_id, "networks.webp", networks, z=f"{_Z:g}", solid=f"{_SOLID:g}"
+    )
+    return atlas_scene(
+        atlas_id,
+        "networks",
         overlays=network_maps(resources.atlas(atlas_id), networks, limit=limit),
         threshold=Threshold(value=_Z),
         at=places.of_network(atlas_id, networks[0]),
-        layers=images.layers(atlas_id),
         alternative=(
             f"Networks {', '.join(map(str, networks))} in the body of {n_layers} layers, each in "
             f"its own colour where |z| is above {_Z:g}."
         ),
-        file=f"fnprune-{atlas_id[:8]}-networks",
-        still=addresses.several_url(atlas_id, networks, version),
-        poster=addresses.rendering_url(atlas_id, networks, version, z=_Z, solid=_SOLID),
+        still=addresses.several_url(atlas_id, "networks.png", networks),
+        poster=poster,
         family="signature",
         view="render",
         solid=_SOLID,

@@ -13,6 +13,7 @@ from app.start.example_button import open_example
 from app.start.live import show_live
 from app.start.signature import show_signature
 from app.widgets import frame
+from app.widgets.controls import button
 from fnprune_core.atlas.topography.laid_out import has_cortex
 from fnprune_core.example.ids import ExampleIds, find_example
 
@@ -31,13 +32,7 @@ def show_title(example: bool) -> None:
         "SmolLM2-135M has read five kinds of text. Its neurons are laid out as a cortex, one "
         "sheet per layer, so that neurons that are active together lie side by side."
     )
-    st.button(
-        "Open the example",
-        type="primary",
-        icon=":material/neurology:",
-        on_click=open_example,
-        args=(0,),
-    )
+    button("Open the example", "neurology", kind="primary", does=open_example, args=(0,))
     st.page_link(
         pages.path("learn"),
         label="New to this? Take the lesson",

@@ -1,11 +1,10 @@
 """The head of every page of the atlas: its title, the selected network, what is missing."""
 
-from collections.abc import Callable
-
 import streamlit as st
 
 from app.shell import glossary, resources, tasks, view_state
 from app.widgets import frame, job_progress
+from app.widgets.controls import button, choose
 from fnprune_core.atlas.membership import shares_sentence
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
@@ -50,8 +49,12 @@ def pick_network(atlas: NetworkAtlas, network: int) -> None:
     """Draw the selected network's name, and the buttons that change it."""
     n = atlas.n_networks
     with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall", key="picker"):
-        step("Previous", "arrow_back", "Left", lambda: select((network - 1) % n))
-        step("Next", "arrow_forward", "Right", lambda: select((network + 1) % n))
+        for way, icon, shortcut, to in (
+            ("Previous", "arrow_back", "Left", network - 1),
+            ("Next", "arrow_forward", "Right", network + 1),
+        ):
+            key = f"atlas-{way}"
+            button(way, icon, key=key, shortcut=shortcut, does=select, args=(to % n,))
         key = f"picked-network-{network}"
         st.selectbox(
             "Selected network",
@@ -68,17 +71,6 @@ def pick_network(atlas: NetworkAtlas, network: int) -> None:
 def label(atlas_id: str, network: int) -> str:
     """Return a network's number and name, as plain text."""
     return f"{network} · {resources.network_name(atlas_id, network)}"
-
-
-def step(label: str, icon: str, shortcut: str, action: Callable[[], None]) -> None:
-    """Draw a button with its keyboard shortcut."""
-    st.button(
-        label,
-        icon=f":material/{icon}:",
-        shortcut=shortcut,
-        key=f"atlas-{label}",
-        on_click=action,
-    )
 
 
 def select(network: int) -> None:
@@ -124,14 +116,14 @@ def units_rule(
             st.caption(f"Strongest units (|z| > {z:g}); not checked on halves of the documents.")
             _offer_members(atlas, key)
             return z
-        chosen = st.segmented_control(
+        chosen = choose(
             "Units of a network",
             (MEMBERS, BY_Z),
-            default=MEMBERS,
-            required=True,
             key=_RULE,
-            persist_state="session",
+            default=MEMBERS,
             help=f"{glossary.tip('members')}  \n{tip or ''}",
+            is_labelled=True,
+            is_kept=True,
         )
         z_shown = units_shown(atlas) if has_slider or chosen != BY_Z else threshold(key, tip=tip)
         measured = resources.assessment(atlas.id)
@@ -165,18 +157,10 @@ def section(choices: dict[str, str], *, key: str, label: str = "Picture") -> str
     """
     viewed_section = view_state.view().show
     current = viewed_section if viewed_section in choices else next(iter(choices))
-    chosen = st.segmented_control(
-        label,
-        list(choices),
-        format_func=choices.__getitem__,
-        default=current,
-        required=True,
-        key=key,
-        label_visibility="collapsed",
-    )
-    if chosen is not None and chosen != current:
+    chosen = choose(label, choices, key=key, default=current)
+    if chosen != current:
         view_state.change(show=chosen)
-    return chosen or current
+    return chosen
 
 
 def offer_cortex(atlas: NetworkAtlas) -> None:

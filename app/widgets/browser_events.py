@@ -34,33 +34,27 @@ def pick_cells(
         Called with the number of the trace and (x, y, z), None where there is no such number,
         before the page runs again.
     """
-
-    def report_pick() -> None:
-        event = view_state.component_value(key, "picked")
-        if event:
-            on_pick(int(event["curve"]), tuple(event["place"]))
-
-    _cell_picker(key=key, data={"chart": chart}, on_picked_change=report_pick)
+    _cell_picker(
+        key,
+        {"chart": chart},
+        picked=lambda event: on_pick(int(event["curve"]), tuple(event["place"])),
+    )
 
 
 def is_narrow() -> bool:
     """Return whether the browser is narrow, and draw again once it says otherwise."""
     narrow = bool(view_state.widget(_IS_NARROW))
 
-    def remember_width() -> None:
-        event = view_state.component_value("narrow", "changed")
-        if event:
-            view_state.remember(_IS_NARROW, bool(event["narrow"]))
+    def remember(event: dict[str, object]) -> None:
+        view_state.remember(_IS_NARROW, bool(event["narrow"]))
 
-    _narrow(
-        key="narrow", data={"narrow": narrow, "width": _WIDTH}, on_changed_change=remember_width
-    )
+    _narrow("narrow", {"narrow": narrow, "width": _WIDTH}, changed=remember)
     return narrow
 
 
 def watch_mode(mode: Mode) -> None:
     """Run the page again once the browser shows another mode than `mode`; draws nothing."""
-    _mode_watch(key="mode-watch", data={"mode": mode}, on_changed_change=lambda: None)
+    _mode_watch("mode-watch", {"mode": mode}, changed=None)
 
 
 def load_charts_ahead() -> None:

@@ -14,6 +14,7 @@ from app.shell.jobs import Failure, describe_error
 from app.shell.wording import count, plain, sentence
 from app.widgets import moved_networks
 from app.widgets.browser_events import load_charts_ahead, watch_mode
+from app.widgets.controls import button
 from fnprune_core.assets import asset
 from fnprune_core.errors import ArtifactNotFoundError, FnpruneError, SignalsNotKeptError
 from fnprune_core.example.ids import find_example
@@ -188,12 +189,7 @@ def explaining() -> Iterator[None]:
         error(Failure(message=exception.message, hint="It may have been deleted since."))
         # Two places of a page can miss the same thing, and no two buttons may have one key.
         n_before = view_state.times_told(str(exception))
-        st.button(
-            "Go on without it",
-            icon=":material/close:",
-            key=f"away-{exception}-{n_before}",
-            on_click=drop_missing,
-        )
+        button("Go on without it", "close", key=f"away-{exception}-{n_before}", does=drop_missing)
     except SignalsNotKeptError as exception:
         error(describe_error(exception), was_chosen=True)
     except Exception as exception:  # noqa: BLE001 - a page must never show a traceback

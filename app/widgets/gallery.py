@@ -1,16 +1,18 @@
-"""The gallery of networks: one component, a button for each thumbnail."""
+"""Networks as buttons: a gallery of thumbnails, and named bars."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from app.figures.markup import visible
+from app.figures.theme import rgb
 from app.shell import resources, view_state
 from app.shell.components import component
 from app.widgets.frame import palette
 from fnprune_core.atlas.membership import HIGH
 
-_component = component("gallery")
+_gallery, _bars = component("gallery"), component("bars")
 
 
 def gallery(
@@ -33,17 +35,8 @@ def gallery(
     tall : bool
         Beside other content: scroll in place of growing.
     """
-
-    def report_pick() -> None:
-        network = view_state.component_value(key, "picked")
-        if network is not None:
-            on_pick(int(network))
-
-    _component(
-        key=key,
-        data={"tiles": list(tiles), "selected": selected, "name": name, "tall": tall},
-        on_picked_change=report_pick,
-    )
+    data = {"tiles": list(tiles), "selected": selected, "name": name, "tall": tall}
+    _gallery(key, data, picked=on_pick)
 
 
 def tiles(atlas_id: str, networks: Sequence[int] | None = None) -> list[dict[str, Any]]:
@@ -54,7 +47,7 @@ def tiles(atlas_id: str, networks: Sequence[int] | None = None) -> list[dict[str
     networks : sequence of int, optional
         Those to show, in order; all by number if not given.
     """
-    from app.shell.images.thumbnails import thumbnails
+    from app.shell.images.stills import thumbnails
 
     view = view_state.view()
     images = thumbnails(atlas_id, view.z, palette().mode)
@@ -96,3 +89,44 @@ def _tile(
         ),
         "dropped": is_dropped,
     }
+
+
+def bar_list(
+    rows: Sequence[dict[str, Any]],
+    *,
+    key: str,
+    on_pick: Callable[[int], None],
+    selected: int | None = None,
+    name: str = "Networks",
+    oneway: bool = False,
+) -> None:
+    """Draw named bars, each a button.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        ``id`` (int), ``name``, ``note`` (its number in words), ``share`` in [−1, 1] (in [0, 1]
+        if `oneway`), and optionally ``colour`` (``#rrggbb``).
+    on_pick : callable
+        Called with the id of the pressed row, before the page runs again.
+    selected : int, optional
+        Id of the row shown as pressed.
+    """
+    colours = palette()
+    _bars(
+        key,
+        {
+            "rows": [
+                row
+                | {"name": visible(str(row["name"])), "note": visible(str(row["note"]))}
+                | ({"colour": rgb(row["colour"])} if row.get("colour") else {})
+                for row in rows
+            ],
+            "hot": rgb(colours.hot[1]),
+            "cold": rgb(colours.cold[1]),
+            "selected": selected,
+            "oneway": oneway,
+            "name": name,
+        },
+        picked=on_pick,
+    )

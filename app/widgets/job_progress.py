@@ -10,6 +10,7 @@ from app.shell.jobs import Job, TooManyJobsError, Wait, describe_error
 from app.shell.tasks import Task
 from app.shell.visit import visit_id
 from app.shell.wording import count, duration, plain
+from app.widgets.controls import button
 from app.widgets.frame import error
 
 _POLL_S = 0.8
@@ -122,13 +123,7 @@ def draw_progress(job: Job, *, place: int = 0) -> None:
     with st.container(border=True, gap="small"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"**{plain(job.title)}**", width="stretch")
-            st.button(
-                "Stop",
-                icon=":material/stop:",
-                key=f"stop-{job.id}-{place}",
-                on_click=_stop,
-                args=(job.id,),
-            )
+            button("Stop", "stop", key=f"stop-{job.id}-{place}", does=_stop, args=(job.id,))
         st.progress(job.progress.fraction if job.progress else 0.0)
         st.caption(_progress_text(job))
 

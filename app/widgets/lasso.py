@@ -9,6 +9,7 @@ from app import pages
 from app.shell import view_state, wording
 from app.shell.caches import embedding as cache
 from app.widgets import atlas_frame, frame, pinned_units
+from app.widgets.controls import button
 from app.widgets.gallery import gallery, tiles
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
@@ -82,9 +83,7 @@ def network_buttons(atlas: NetworkAtlas, units: Counter[int], *, rule: str) -> N
     with st.container(horizontal=True, gap="xsmall"):
         for network, number in largest:
             name = wording.plain(atlas_frame.label(atlas.id, network))
-            if st.button(
-                f"{name}: {wording.count(number, 'unit')}", key=f"embedding-open-{network}"
-            ):
+            if button(f"{name}: {wording.count(number, 'unit')}", key=f"embedding-open-{network}"):
                 atlas_frame.select(network)
                 st.switch_page(frame.ATLAS)
     notes = []

@@ -4,6 +4,7 @@ import streamlit as st
 
 from app.shell import resources, tasks, view_state
 from app.widgets import job_progress
+from app.widgets.controls import button
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.models.language_model import LanguageModel
 
@@ -55,11 +56,11 @@ def loaded(*, needed_for: str, key: str) -> LanguageModel | None:
         )
         if not job_progress.is_active("load"):
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-                st.button(
+                button(
                     "Load the model",
-                    icon=":material/download:",
+                    "download",
                     key=f"{key}-load",
-                    on_click=lambda: job_progress.start(tasks.load(model=source)),
+                    does=lambda: job_progress.start(tasks.load(model=source)),
                 )
                 st.caption(f"The model is not in memory yet; it is needed {needed_for}.")
     return model

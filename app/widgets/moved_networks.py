@@ -4,6 +4,7 @@ import streamlit as st
 
 from app.shell import view_state, wording
 from app.shell.caches import peaks
+from app.widgets.controls import button
 from fnprune_core.errors import FnpruneError, NetworksMovedError
 
 
@@ -26,24 +27,21 @@ def check_link() -> None:
     )
     with st.container(horizontal=True, gap="small", key="moved-link"):
         if moved.numbers:
-            st.button(
-                "Match by maps", icon=":material/join_inner:", key="link-match",
-                on_click=peaks.renumber, args=(moved,),
-            )  # fmt: skip
-        st.button(
-            "Keep the numbers", icon=":material/tag:", key="link-keep", on_click=peaks.keep_numbers
-        )
+            button(
+                "Match by maps", "join_inner", key="link-match", does=peaks.renumber, args=(moved,)
+            )
+        button("Keep the numbers", "tag", key="link-keep", does=peaks.keep_numbers)
 
 
 def offer(atlas: str, error: NetworksMovedError, *, key: str) -> None:
     """Say that a result is of networks that have other numbers here; offer to match by maps."""
     st.warning(wording.plain(error.message), icon=":material/warning:")
     if error.can_match:
-        st.button(
+        button(
             "Match by maps",
-            icon=":material/join_inner:",
+            "join_inner",
             key=f"match-{key}",
-            on_click=view_state.match_results,
+            does=view_state.match_results,
             args=(atlas,),
         )
     else:

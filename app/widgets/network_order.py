@@ -9,6 +9,7 @@ import streamlit as st
 
 from app.figures.base import column_name
 from app.shell import resources, view_state, wording
+from app.widgets.controls import button, choose
 from fnprune_core.atlas.membership import HIGH
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
@@ -167,12 +168,12 @@ def arranged(atlas: NetworkAtlas) -> list[int]:
         )
         is_descending = viewed_order.startswith("-")
         direction = "Largest first" if is_descending else "Smallest first"
-        st.button(
+        button(
             direction,
-            icon=":material/arrow_downward:" if is_descending else ":material/arrow_upward:",
+            "arrow_downward" if is_descending else "arrow_upward",
             help=direction,
             key="gallery-direction",
-            on_click=lambda: view_state.change(sort=current if is_descending else f"-{current}"),
+            does=lambda: view_state.change(sort=current if is_descending else f"-{current}"),
         )
         with st.popover(
             "Filter", icon=":material/filter_list:", help="Filter", key="gallery-filter"
@@ -218,10 +219,14 @@ def _filter(atlas: NetworkAtlas, tags: list[list[str]], columns: list[str]) -> F
         if tag_names
         else []
     )
-    decision = st.segmented_control(
-        "Decision", DECISIONS, default=EITHER, required=True, key="gallery-decision",
-        persist_state="session",
-    )  # fmt: skip
+    decision = choose(
+        "Decision",
+        DECISIONS,
+        key="gallery-decision",
+        default=EITHER,
+        is_labelled=True,
+        is_kept=True,
+    )
     column = st.selectbox(
         "Statistic", ["", *columns[1:]], format_func=lambda c: label(c) or "any",
         key="gallery-column", persist_state="session",

@@ -1,5 +1,6 @@
 """A figure on the page, with the sentence that says what it shows and its numbers."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -10,6 +11,8 @@ from app.figures.base import Picture, in_words
 from app.shell import resources, view_state, wording
 from app.shell.components import component
 from app.shell.wording import plain
+from app.widgets import controls
+from app.widgets.controls import download
 from app.widgets.frame import palette
 from fnprune_core.errors import FnpruneError
 from fnprune_core.foreign_text import csv_of
@@ -50,23 +53,48 @@ def draw_picture(
         **options,
     )
     if note:
-        with st.container(
-            horizontal=True,
-            wrap=False,
-            gap="small",
-            vertical_alignment="center",
-            key=f"{key}-picture-note",
-        ):
-            st.caption(plain(picture.alternative), width="stretch")
-            popover = st.popover(
-                "Numbers", type="tertiary", key=f"{key}-numbers", on_change="rerun"
-            )
-            if popover.open:
-                with popover:
-                    numbers(picture, key=key, canvas=palette().canvas)
-            if made:
-                provenance(made, key=key, command=command)
+        describe(
+            picture.alternative,
+            lambda: numbers(picture, key=key, canvas=palette().canvas),
+            key=key,
+            made=made,
+            command=command,
+        )
     return event
+
+
+def describe(
+    words: str, numbers: Callable[[], None], *, key: str, made: str = "", command: str = ""
+) -> None:
+    """Draw what stands below a picture: what it shows, its numbers, and how it was made.
+
+    Parameters
+    ----------
+    numbers : callable
+        Draws the numbers once they are asked for.
+    made, command : str
+        Python (`recipes.code`) and command lines that make it again.
+    """
+    with st.container(
+        horizontal=True,
+        wrap=False,
+        gap="small",
+        vertical_alignment="center",
+        key=f"{key}-picture-note",
+    ):
+        st.caption(plain(words), width="stretch")
+        popover = st.popover("Numbers", type="tertiary", key=f"{key}-numbers", on_change="rerun")
+        if popover.open:
+            with popover:
+                numbers()
+        if made:
+            provenance(made, key=key, command=command)
+
+
+def draw_table(rows: pd.DataFrame, *, name: str, key: str, alt: str) -> None:
+    """Draw the numbers behind a picture, and the button that saves them as CSV."""
+    csv_button(rows, name=name, key=key)
+    controls.table(in_words(rows), alt=alt)
 
 
 _save = component("save_picture")
@@ -81,20 +109,12 @@ def numbers(picture: Picture, *, key: str, canvas: str) -> None:
     with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
         csv_button(picture.table, name=name, key=key)
         save_picture(f"{key}-save", chart=key, name=name, canvas=canvas)
-    st.dataframe(in_words(picture.table), hide_index=True, alt=picture.alternative)
+    controls.table(in_words(picture.table), alt=picture.alternative)
 
 
 def csv_button(table: pd.DataFrame, *, name: str, key: str) -> None:
     """Offer a table as a CSV file called `name`."""
-    st.download_button(
-        "CSV",
-        lambda: csv_of(table),
-        file_name=f"{name}.csv",
-        mime="text/csv",
-        icon=":material/download:",
-        key=f"{key}-csv",
-        on_click="ignore",
-    )
+    download("CSV", lambda: csv_of(table), f"{name}.csv", key=f"{key}-csv")
 
 
 def provenance(made: str, *, key: str, command: str = "") -> None:

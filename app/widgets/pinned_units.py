@@ -10,6 +10,7 @@ import streamlit as st
 from app.shell import resources, view_state, wording
 from app.shell.jobs import describe_error
 from app.widgets import frame
+from app.widgets.controls import button
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import FnpruneError, SettingsError
 from fnprune_core.inputs.files import shortened
@@ -89,18 +90,30 @@ def buttons(units: Iterable[int], *, key: str) -> None:
     view = view_state.view()
     pinned = set(chosen_units) & {*view.stay, *view.go}
     with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
-        st.button(
-            "Pin to stay", icon=":material/keep:", key=f"{key}-stay", on_click=pin,
-            args=(chosen_units, "stay"), disabled=not set(chosen_units) - set(view.stay),
-        )  # fmt: skip
-        st.button(
-            "Pin to go", icon=":material/content_cut:", key=f"{key}-go", on_click=pin,
-            args=(chosen_units, "go"), disabled=not set(chosen_units) - set(view.go),
-        )  # fmt: skip
-        st.button(
-            "Unpin", icon=":material/keep_off:", key=f"{key}-off", on_click=unpin,
-            args=(chosen_units,), disabled=not pinned,
-        )  # fmt: skip
+        button(
+            "Pin to stay",
+            "keep",
+            key=f"{key}-stay",
+            does=pin,
+            args=(chosen_units, "stay"),
+            is_off=not set(chosen_units) - set(view.stay),
+        )
+        button(
+            "Pin to go",
+            "content_cut",
+            key=f"{key}-go",
+            does=pin,
+            args=(chosen_units, "go"),
+            is_off=not set(chosen_units) - set(view.go),
+        )
+        button(
+            "Unpin",
+            "keep_off",
+            key=f"{key}-off",
+            does=unpin,
+            args=(chosen_units,),
+            is_off=not pinned,
+        )
         if pinned:
             st.caption(f"{wording.count(len(pinned), 'unit')} of them pinned")
 
@@ -137,10 +150,7 @@ def _draw_form(layout: UnitLayout) -> None:
             ("stay", "To stay", "keep"),
             ("go", "To go", "content_cut"),
         ):
-            st.button(
-                label, icon=f":material/{icon}:", key=f"pins-{side}", on_click=_pin_typed,
-                args=(layout, side),
-            )  # fmt: skip
+            button(label, icon, key=f"pins-{side}", does=_pin_typed, args=(layout, side))
     failure = view_state.widget(_WRONG)
     if failure:
         frame.error(failure)
@@ -207,11 +217,11 @@ def _list_pins(atlas: NetworkAtlas) -> None:
         int(listed["unit"].iloc[i]) for i in event["selection"]["rows"] if i < len(listed)
     ]
     with st.container(horizontal=True, gap="xsmall"):
-        st.button(
+        button(
             f"Unpin the {wording.count(len(chosen_units), 'selected unit')}",
-            icon=":material/keep_off:",
-            on_click=unpin,
+            "keep_off",
+            does=unpin,
             args=(chosen_units,),
-            disabled=not chosen_units,
+            is_off=not chosen_units,
         )
         st.button("Unpin all", icon=":material/delete:", on_click=view_state.pin, args=((), ()))

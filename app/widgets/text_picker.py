@@ -8,6 +8,7 @@ from app.shell import resources, wording
 from app.shell.jobs import describe_error
 from app.shell.text_choice import ROW_SUFFIXES, TextChoice, columns_of
 from app.widgets import frame
+from app.widgets.controls import choose
 from fnprune_core.errors import FnpruneError
 from fnprune_core.inputs.files import path_of
 
@@ -24,13 +25,13 @@ def pick_texts(key: str, *, split: str) -> TextChoice | None:
     split : {"calibration", "held-out"}
         Of the built-in texts.
     """
-    kind = st.segmented_control(
+    kind = choose(
         "Texts",
         [_BUILT_IN, _UPLOAD, _NAMED],
-        default=_BUILT_IN,
         key=f"{key}-kind",
-        required=True,
-        persist_state="session",
+        default=_BUILT_IN,
+        is_labelled=True,
+        is_kept=True,
     )
     try:
         if kind == _BUILT_IN:

@@ -6,21 +6,20 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
 from app.figures.markup import HUE_OPACITY, LEAST_SHARE, MAX_OPACITY, STRONG_SHARE, signed, visible
 from app.figures.theme import rgb
 from app.shell import resources, view_state
-from app.shell.caches import networks
 from app.shell.caches.probe import usual_strength
 from app.shell.components import component
-from app.widgets.bar_list import bar_list
 from app.widgets.frame import palette
+from app.widgets.gallery import bar_list
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.texts.token_pieces import spans_of
 
+_MOST_NETWORKS = 12  # that stand at a token
 _tokens = component("reader")
 
 
@@ -74,18 +73,17 @@ def reader(  # noqa: PLR0913 - a widget's options, as Streamlit's own have them
     spans = spans_of(pieces)
     last_tokens = [last for _, last in spans]
 
-    def report_pick() -> None:
-        index = view_state.component_value(key, "picked")
-        if index is not None and int(index) < len(last_tokens):
-            on_pick(last_tokens[int(index)])
+    def report_pick(index: int) -> None:
+        if index < len(last_tokens):
+            on_pick(last_tokens[index])
 
     def span_of(token: int) -> int:
         return bisect_left(last_tokens, token)
 
     is_shown = selected is not None and 0 <= selected < len(pieces)
     _tokens(
-        key=key,
-        data=_tokens_data(
+        key,
+        _tokens_data(
             ["".join(pieces[a : b + 1]) for a, b in spans],
             _strongest(values, spans),
             limit,
@@ -99,7 +97,7 @@ def reader(  # noqa: PLR0913 - a widget's options, as Streamlit's own have them
             "selected": span_of(selected) if is_shown and selected is not None else None,
             "name": name,
         },
-        on_picked_change=report_pick,
+        picked=report_pick,
     )
 
 
@@ -152,13 +150,11 @@ def token_networks(
     values: NDArray[np.floating],
     *,
     key: str,
-    on_pick: Callable[[int], None] | None = None,
-    n: int = 12,
 ) -> None:
     """Draw the networks that are strongest at a token, relative to their usual strength.
 
     Strengths of networks differ by their size; each is told as a multiple of the network's own
-    root mean square over the recording. Pressing one selects it (or calls `on_pick`).
+    root mean square over the recording. Pressing one selects it.
 
     Parameters
     ----------
@@ -169,7 +165,7 @@ def token_networks(
     if not np.isfinite(multiple).all():
         st.caption("A dummy token: networks are not told here.")
         return
-    order = np.argsort(-np.abs(multiple), kind="stable")[:n]
+    order = np.argsort(-np.abs(multiple), kind="stable")[:_MOST_NETWORKS]
     largest = max(float(np.abs(multiple[order]).max()), 1e-12)
     st.caption(
         "Beside each network: its strength here, and how many times its usual strength that is "
@@ -186,16 +182,7 @@ def token_networks(
             for k in order
         ],
         key=key,
-        on_pick=on_pick or _select,
+        on_pick=lambda network: view_state.change(network=network),
         selected=view_state.view().network,
         name="Networks at this token, strongest first",
     )
-
-
-def _select(network: int) -> None:
-    view_state.change(network=network)
-
-
-def session_titles(tokens: pd.DataFrame) -> list[str]:
-    """Return the title of each session: its number, domain and document."""
-    return networks.titles_of(tokens)

@@ -14,6 +14,7 @@ from app.shell.generation_tasks import Written
 from app.shell.jobs import Job
 from app.shell.wording import plain
 from app.widgets import frame, job_progress
+from app.widgets.controls import button, choose
 from app.widgets.picture import draw_picture
 from app.widgets.token_reader import reader
 from fnprune_core.evaluation.generation import repeated_share
@@ -98,21 +99,20 @@ def _text_html(written: Written) -> str:
 
 def show(texts: SideBySide, titles: Titles = PLAN) -> None:
     """Draw two whole texts, the expectations at the picked token, and where the models disagree."""
-    colouring = st.segmented_control(
+    colouring = choose(
         "Colour tokens by",
-        list(COLOURING),
-        format_func=COLOURING.__getitem__,
-        default="surprise",
-        required=True,
+        COLOURING,
         key="generation-colouring",
-        persist_state="session",
+        default="surprise",
         help="Surprise: how improbable the token was to the model that wrote it, −log p. "
         "Disagreement: how far the two models' next-token distributions are apart there, after "
         "the same text (Kullback–Leibler divergence of the second's from the first's).",
+        is_labelled=True,
+        is_kept=True,
     )
     for column, whose in zip(st.columns(2, gap="large"), BOTH, strict=True):
         with column:
-            _draw_text(texts, whose, colouring or "surprise", titles)
+            _draw_text(texts, whose, colouring, titles)
     _draw_first_difference(texts, titles)
     _draw_expectations(texts, titles)
     _draw_divergence(texts, titles)
@@ -198,13 +198,12 @@ def _draw_expectations(texts: SideBySide, titles: Titles) -> None:
     token = last_token
     st.subheader(f"At token {last_token}", anchor=False)
     if first_token < last_token:
-        chosen_token = st.segmented_control(
+        chosen_token = choose(
             "Token of this character",
             list(range(first_token, last_token + 1)),
-            format_func=str,
-            default=last_token,
-            required=True,
             key=f"generation-part-{whose}-{last_token}",
+            default=last_token,
+            is_labelled=True,
         )
         token = last_token if chosen_token is None else int(chosen_token)
     st.caption(
@@ -248,11 +247,11 @@ def _draw_divergence(texts: SideBySide, titles: Titles) -> None:
         st.caption("Most at", width="content")
         for place in expected.most(5).tolist():
             word = texts.words[int(texts.written[whose].token_ids[place])]
-            st.button(
+            button(
                 f"{place} {plain(quoted(word))}",
                 key=f"generation-most-{place}",
-                type="tertiary",
-                on_click=_pick_token,
+                kind="tertiary",
+                does=_pick_token,
                 args=(place, whose),
             )
 

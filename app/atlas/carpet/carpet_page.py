@@ -8,6 +8,7 @@ from app.atlas.carpet import data as cache
 from app.atlas.carpet.figures import Span, overview_carpet, session_carpet, stretch_carpet
 from app.shell import glossary, recipes, view_state
 from app.widgets import atlas_frame, frame, lasso
+from app.widgets.controls import choose, table
 from app.widgets.picture import draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
@@ -62,15 +63,15 @@ def show_session(atlas: NetworkAtlas, by: str) -> None:
 
 def pick_length() -> int:
     """Draw the choice of how many tokens are shown with their text."""
-    chosen = st.segmented_control(
+    chosen = choose(
         "Tokens shown with their text",
         STRETCHES,
-        default=STRETCHES[-1],
-        required=True,
         key="carpet-length",
+        default=STRETCHES[-1],
         help="Fewer are easier to read on a narrow screen.",
+        is_labelled=True,
     )
-    return int(chosen or STRETCHES[-1])
+    return int(chosen)
 
 
 def pick_session(atlas: NetworkAtlas) -> int:
@@ -116,19 +117,11 @@ def show_all(atlas: NetworkAtlas, by: str) -> None:
         selection_mode="points",
     )
     st.caption("Choose a square above the carpet or a row of the table to open its session.")
-    st.dataframe(
+    table(
         facts,
-        hide_index=True,
         height=300,
         key=f"carpet-sessions-{by}",
-        on_select=lambda: open_session(
-            [
-                numbers[row]
-                for row in view_state.widget(f"carpet-sessions-{by}")["selection"]["rows"]
-            ],
-            by,
-        ),
-        selection_mode="single-row",
+        on_row=lambda row: open_session([numbers[row]], by),
         alt="Sessions, by domain",
     )
 

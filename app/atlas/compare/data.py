@@ -11,7 +11,7 @@ from app.figures.theme import PALETTES, READING_ROOM, Mode
 from app.shell import resources
 from app.shell.caching import cached
 from app.shell.images import files as images
-from app.shell.images import thumbnails as small
+from app.shell.images import stills as small
 from fnprune_core.atlas import cortex as topography
 from fnprune_core.errors import FnpruneError
 from fnprune_core.matching import atlases
@@ -96,45 +96,37 @@ def is_placed(atlas_id: str, host_id: str) -> bool:
     return cortex is not None and cortex.layout == resources.atlas(atlas_id).layout
 
 
+def _drawn(id: str, host: str) -> object:
+    return is_placed(id, host), images.version(id), images.version(host)
+
+
+@cached(max_entries=512, made_of=lambda id, _, host: is_placed(id, host))
 def front(atlas_id: str, network: int, host_id: str) -> NDArray[np.float32]:
     """Return a network seen from the front: (layers, columns), strongest z along the rows.
 
     Drawn in the cortex of `host_id`, so that two atlases of one model share their places; its
     layers with units grouped by the host's networks where that has no cortex.
     """
-    return _front_view(atlas_id, network, host_id, is_placed(atlas_id, host_id))
-
-
-@cached(max_entries=512)
-def _front_view(atlas_id: str, network: int, host_id: str, in_cortex: bool) -> NDArray[np.float32]:
     atlas, cortex = resources.atlas(atlas_id), resources.cortex(host_id)
-    if in_cortex and cortex is not None:
+    if cortex is not None and is_placed(atlas_id, host_id):
         return topography.strongest(cortex.volume(atlas.maps[network]), axis=1)
     grouped = raster.group_columns(atlas.layer_map(network), resources.grouping(host_id))
     return raster.pool_columns(grouped, 96)
 
 
+@cached(
+    max_entries=4, spinner="Drawing the networks", made_of=lambda id, host, *_: _drawn(id, host)
+)
 def thumbnails(atlas_id: str, host_id: str, z: float, mode: Mode) -> list[str]:
     """Return a small picture of every network of an atlas, in the places of `host_id`."""
     if atlas_id == host_id:
         return small.thumbnails(atlas_id, z, mode)
-    return _thumbnails(atlas_id, host_id, z, mode, is_placed(atlas_id, host_id))
-
-
-@cached(max_entries=4, spinner="Drawing the networks")
-def _thumbnails(atlas_id: str, host_id: str, z: float, mode: Mode, in_cortex: bool) -> list[str]:
     atlas, limit = resources.atlas(atlas_id), resources.colour_limit(atlas_id, z)
-    if not in_cortex:
-        return [
-            raster.thumbnail(
-                _front_view(atlas_id, network, host_id, in_cortex),
-                palette=PALETTES[mode],
-                threshold=z,
-                limit=limit,
-            )
-            for network in range(atlas.n_networks)
-        ]
-    body = small.body(host_id, images.version(host_id))
+    if not is_placed(atlas_id, host_id):
+        palette = PALETTES[mode]
+        fronts = [front(atlas_id, network, host_id) for network in range(atlas.n_networks)]
+        return [raster.thumbnail(f, palette=palette, threshold=z, limit=limit) for f in fronts]
+    body = small.body(host_id)
     overlays = (
         stills.map_overlay(body, values, threshold=z, limit=limit, palette=READING_ROOM)
         for values in atlas.maps

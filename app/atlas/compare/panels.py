@@ -10,7 +10,8 @@ from app.figures.markup import signed
 from app.shell import glossary, recipes, resources, view_state, wording
 from app.shell.caches import networks
 from app.shell.jobs import describe_error
-from app.widgets import atlas_frame, frame, job_progress
+from app.widgets import atlas_frame, controls, frame, job_progress
+from app.widgets.controls import button
 from app.widgets.picture import draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import FnpruneError
@@ -45,11 +46,11 @@ def choose_other(atlas: NetworkAtlas) -> NetworkAtlas | None:
         return resources.atlas(viewed_id)
     except FnpruneError as error:
         frame.error(describe_error(error))
-        st.button(
+        button(
             "Look at this atlas alone",
-            icon=":material/close:",
+            "close",
             key="compare-away",
-            on_click=lambda: view_state.change(other=""),
+            does=lambda: view_state.change(other=""),
         )
         return None
 
@@ -183,29 +184,21 @@ def pair_table(atlas: NetworkAtlas, other: NetworkAtlas, match: Match, network: 
         }
     )
     column = st.column_config
-    event = st.dataframe(
+    controls.table(
         table,
-        hide_index=True,
         row_height=44,
         height=420,
-        on_select="rerun",
-        selection_mode="single-row",
+        on_row=lambda row: atlas_frame.select(own_networks[row]),
         key=f"compare-pairs-{atlas.id}-{other.id}-{network}",
         alt="Pairs of networks with their r, names and domains",
-        column_config={
+        columns={
             "map": column.ImageColumn("map", width="small"),
             "its map": column.ImageColumn("its map", width="small"),
-            "r": column.NumberColumn("r", format="%.2f"),
-            "other": column.NumberColumn("other", help="Network of the other atlas"),
-            "next best": column.NumberColumn(
-                "next best |r|", format="%.2f", help="|r| of the best other candidate"
-            ),
+            "r": "%.2f",
+            "other": ("other", "", "Network of the other atlas"),
+            "next best": ("next best |r|", "%.2f", "|r| of the best other candidate"),
         },
     )
-    rows = event["selection"]["rows"]
-    if rows and int(own_networks[rows[0]]) != network:
-        atlas_frame.select(int(own_networks[rows[0]]))
-        st.rerun()
 
 
 def unmatched(atlas: NetworkAtlas, match: Match, side: int) -> None:
@@ -221,10 +214,10 @@ def unmatched(atlas: NetworkAtlas, match: Match, side: int) -> None:
         return
     with st.container(horizontal=True, gap="xsmall"):
         for network, name in zip(without_partner, names, strict=True):
-            st.button(
+            button(
                 wording.plain(name),
                 key=f"compare-alone-{network}",
-                on_click=atlas_frame.select,
+                does=atlas_frame.select,
                 args=(network,),
             )
 
@@ -247,12 +240,12 @@ def carry(atlas: NetworkAtlas, other: NetworkAtlas, match: Match) -> None:
         same = match.identities(threshold=threshold)
         notes = resources.annotations(other.id).networks
         n_named = sum(other_network in notes for other_network, _ in same.values())
-        if st.button(
+        if button(
             f"Copy {wording.count(n_named, 'name')} from the other atlas"
             if n_named
             else f"Record the match of {wording.count(len(same), 'network')}",
-            icon=":material/move_item:",
-            disabled=not same,
+            "move_item",
+            is_off=not same,
             key="compare-carry",
             help="Names, notes and tags of the other atlas are copied to the same networks here, "
             "and each network here records which one it was there. Names given only here "

@@ -10,12 +10,13 @@ from app.atlas.connectome.options import options
 from app.atlas.connectome.panels import show_pair, show_partners
 from app.shell import recipes, resources
 from app.shell.caches.colours import network_colours
-from app.shell.images import addresses, places
-from app.shell.images import files as images
-from app.widgets import atlas_frame, frame
-from app.widgets.body.note import PLACES, note
+from app.shell.images import places
+from app.widgets import atlas_frame
+from app.widgets.body import note
+from app.widgets.body.note import PLACES
 from app.widgets.body.scene import Graph, Scene
-from app.widgets.body.viewer import FILM, Pick, viewer
+from app.widgets.body.scenes import atlas_scene
+from app.widgets.body.viewer import FILM, Pick
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 _KEY = "connectome-viewer"
@@ -38,16 +39,12 @@ def show_body(atlas: NetworkAtlas, network: int) -> None:
     words = in_words(atlas, values, edges)
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        viewer(
+        note.draw(
             scene(atlas, values, edges, network, words=words),
-            key=_KEY,
-            mode=frame.palette().mode,
-            on_pick=lambda pick: take_pick(atlas, pick),
-        )
-        note(
-            words,
             lambda: edge_table(atlas, values, edges),
             key=_KEY,
+            on_pick=lambda pick: take_pick(atlas, pick),
+            on_threshold=None,
             file=f"fnprune-connectome-{atlas.id[:8]}",
             made=recipes.code(f"connectome-{page_options.measure}", atlas=atlas.id, z=z),
             about=_NOTE,
@@ -66,13 +63,13 @@ def scene(
     words: str,
 ) -> Scene:
     """Return what the viewer shows: spheres at the networks' places, and edges between them."""
-    version = images.version(atlas.id)
     energy = resources.network_table(atlas.id)["variance_alone"].to_numpy()
     share = np.sqrt(energy / max(float(energy.max()), 1e-12))
     strength = values[edges[:, 0], edges[:, 1]]
     spots = places.of_networks(atlas.id)
-    return Scene(
-        anatomy=addresses.anatomy_url(atlas.id, version),
+    return atlas_scene(
+        atlas.id,
+        "connectome",
         graph=Graph(
             places=spots,
             sizes=(_LEAST_MM + (_MOST_MM - _LEAST_MM) * share).tolist(),
@@ -83,9 +80,7 @@ def scene(
             selected=network,
         ),
         at=spots[network],
-        layers=images.layers(atlas.id),
         alternative=words,
-        file=f"fnprune-{atlas.id[:8]}-connectome",
         without="The matrix and the graph show the same pairs.",
         hint="Press a sphere to select its network.",
         family="graph",

@@ -5,24 +5,17 @@ import streamlit as st
 from app.atlas.connectome import body, over_time, panels
 from app.atlas.connectome.options import PICTURES, change, options
 from app.widgets import atlas_frame, frame
+from app.widgets.controls import choose
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 
 def choose_picture() -> str:
     """Draw the choice between the page's pictures; return the chosen one."""
     viewed_picture = options().picture
-    chosen = st.segmented_control(
-        "Picture",
-        list(PICTURES),
-        format_func=PICTURES.__getitem__,
-        default=viewed_picture,
-        required=True,
-        key="connectome-picture",
-        label_visibility="collapsed",
-    )
-    if chosen is not None and chosen != viewed_picture:
+    chosen = choose("Picture", PICTURES, key="connectome-picture", default=viewed_picture)
+    if chosen != viewed_picture:
         change(picture=chosen)
-    return chosen or viewed_picture
+    return chosen
 
 
 def show(atlas: NetworkAtlas, network: int, picture: str) -> None:
@@ -31,7 +24,7 @@ def show(atlas: NetworkAtlas, network: int, picture: str) -> None:
         _, arrangement = panels.arranged(atlas, options())
         over_time.show_time(atlas, network, arrangement)
         return
-    panels.controls(atlas, options())
+    panels.choose_measure(atlas, options())
     if picture == "graph":
         panels.show_graph(atlas, network)
     elif picture == "body":

@@ -9,26 +9,17 @@ from app.atlas.connectome.options import MOST_STATES, WIDTHS, ConnectomeOptions,
 from app.figures.markup import token_strip
 from app.figures.matrix import Arrangement, matrix
 from app.shell import recipes, resources, view_state
+from app.shell.caches import networks
 from app.widgets import frame
 from app.widgets.browser_events import pick_cells
+from app.widgets.controls import choose
 from app.widgets.picture import draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 
-def session_titles(atlas: NetworkAtlas) -> list[str]:
-    """Return the title of each session: its number, domain and document."""
-    first_tokens = atlas.tokens.groupby("session", observed=True).first()
-    return [
-        f"{number}: {domain}, {document}"
-        for number, domain, document in zip(
-            first_tokens.index, first_tokens["domain"], first_tokens["document"], strict=True
-        )
-    ]
-
-
 def choose_session(atlas: NetworkAtlas, network: int) -> int:
     """Draw the choice of session and window; return the session."""
-    titles = session_titles(atlas)
+    titles = networks.session_titles(atlas.id)
     viewed_session = view_state.view().session
     strongest = resources.passages(atlas.id, network)[0].session
     current = viewed_session if 0 <= viewed_session < len(titles) else strongest
@@ -45,12 +36,15 @@ def choose_session(atlas: NetworkAtlas, network: int) -> int:
     widths = sorted(w for w in {*WIDTHS, page_options.width} if w <= n_tokens) or [max(8, n_tokens)]
     width = page_options.width if page_options.width in widths else widths[-1]
     with middle:
-        picked_width = st.segmented_control(
-            "Tokens per window", widths, format_func=str, default=width,
-            required=True, key=f"connectome-width-{n_tokens}",
+        picked_width = choose(
+            "Tokens per window",
+            widths,
+            key=f"connectome-width-{n_tokens}",
+            default=width,
             help="Short windows follow quick changes and are noisy; long ones are steady and slow.",
-        )  # fmt: skip
-    if picked_width is not None and picked_width != page_options.width:
+            is_labelled=True,
+        )
+    if picked_width != page_options.width:
         change(width=int(picked_width))
     counts = [0, *range(2, MOST_STATES + 1)]
     with right:

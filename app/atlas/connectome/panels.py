@@ -1,7 +1,5 @@
 """Panels of the Connectome page: matrix and pair, graph, groups, and windows over time."""
 
-from collections.abc import Sequence
-
 import pandas as pd
 import streamlit as st
 
@@ -20,8 +18,9 @@ from app.figures.markup import signed
 from app.figures.matrix import Arrangement, matrix
 from app.shell import glossary, recipes, resources, view_state, wording
 from app.shell.caches import directions
-from app.widgets import atlas_frame, frame
+from app.widgets import atlas_frame, controls, frame
 from app.widgets.browser_events import pick_cells
+from app.widgets.controls import button, choose
 from app.widgets.gallery import gallery, tiles
 from app.widgets.picture import draw_picture
 from fnprune_core.atlas import connectome
@@ -51,7 +50,7 @@ def arranged(atlas: NetworkAtlas, page_options: ConnectomeOptions) -> tuple[Grou
     return partition, cache.arrangement(atlas.id, page_options.order, partition)
 
 
-def controls(atlas: NetworkAtlas, page_options: ConnectomeOptions) -> None:
+def choose_measure(atlas: NetworkAtlas, page_options: ConnectomeOptions) -> None:
     """Draw the choice of measure and order; each change goes to the URL."""
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     with left:
@@ -65,11 +64,14 @@ def controls(atlas: NetworkAtlas, page_options: ConnectomeOptions) -> None:
         change(measure=measure)
     with right:
         if page_options.picture == "matrix":
-            order = st.segmented_control(
-                "Order by", list(ORDERS), format_func=ORDERS.__getitem__,
-                default=page_options.order, required=True, key="connectome-order",
-            )  # fmt: skip
-            if order is not None and order != page_options.order:
+            order = choose(
+                "Order by",
+                ORDERS,
+                key="connectome-order",
+                default=page_options.order,
+                is_labelled=True,
+            )
+            if order != page_options.order:
                 change(order=order)
         elif page_options.picture in ("graph", "body"):
             percent = st.slider(
@@ -123,16 +125,9 @@ def show_partners(atlas: NetworkAtlas, network: int) -> None:
     page_options, names = options(), cache.names(atlas.id)
     values = cache.values(atlas.id, page_options.measure, atlas_frame.units_shown(atlas))
     partners = [int(k) for k in connectome.partners(values, network)]
-    key = f"connectome-partners-{network}-{page_options.measure}"
-
-    def select_partner() -> None:
-        rows: Sequence[int] = view_state.widget(key)["selection"]["rows"]
-        if rows:
-            view_state.change(beside=(partners[rows[0]],))
-
     measure = cache.MEASURES[page_options.measure]
     st.markdown(f"**Strongest partners of network {network}**")
-    st.dataframe(
+    controls.table(
         pd.DataFrame(
             {
                 "network": partners,
@@ -140,12 +135,10 @@ def show_partners(atlas: NetworkAtlas, network: int) -> None:
                 "value": [float(values[network, k]) for k in partners],
             }
         ),
-        hide_index=True,
-        key=key,
-        on_select=select_partner,
-        selection_mode="single-row",
+        key=f"connectome-partners-{network}-{page_options.measure}",
+        on_row=lambda row: view_state.change(beside=(partners[row],)),
         alt=f"Networks with the largest |{measure.says}| to network {network}",
-        column_config={
+        columns={
             "network": st.column_config.NumberColumn("no.", width=44),
             "name": st.column_config.TextColumn("partner", width="medium"),
             "value": st.column_config.NumberColumn(measure.says, format="%.2f", width=70),
@@ -169,11 +162,11 @@ def show_pair(atlas: NetworkAtlas, network: int) -> None:
         ),
         border="horizontal",
     )
-    st.button(
+    button(
         f"Look at network {other}",
-        icon=":material/arrow_forward:",
+        "arrow_forward",
         key="connectome-swap",
-        on_click=lambda: view_state.change(network=other, beside=(network,)),
+        does=lambda: view_state.change(network=other, beside=(network,)),
     )
 
 
@@ -181,17 +174,23 @@ def show_graph(atlas: NetworkAtlas, network: int) -> None:
     """Draw the graph; a node selects its network."""
     page_options, z = options(), atlas_frame.units_shown(atlas)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        places = st.segmented_control(
-            "Places", list(PLACES), format_func=PLACES.__getitem__, default=page_options.places,
-            required=True, key="connectome-places",
+        places = choose(
+            "Places",
+            PLACES,
+            key="connectome-places",
+            default=page_options.places,
             help="By edges: connected networks are drawn together; distances are no measurement. "
             "Nodes that would cover each other are moved apart.",
-        )  # fmt: skip
-        colour = st.segmented_control(
-            "Colour", ["Group", "Domain"], default="Domain" if page_options.by_domain else "Group",
-            required=True, key="connectome-colour",
-        )  # fmt: skip
-    if places is not None and places != page_options.places:
+            is_labelled=True,
+        )
+        colour = choose(
+            "Colour",
+            ["Group", "Domain"],
+            key="connectome-colour",
+            default="Domain" if page_options.by_domain else "Group",
+            is_labelled=True,
+        )
+    if places != page_options.places:
         change(places=places)
     if (colour == "Domain") != page_options.by_domain:
         change(by_domain=colour == "Domain")
@@ -308,14 +307,7 @@ def _group_table(atlas: NetworkAtlas, partition: Groups, n_groups: int) -> None:
     table = cache.group_table(
         atlas.id, page_options.measure, atlas_frame.units_shown(atlas), n_groups
     )
-    key = f"connectome-group-rows-{view_state.view().network}"
-
-    def select_group() -> None:
-        rows: Sequence[int] = view_state.widget(key)["selection"]["rows"]
-        if rows:
-            atlas_frame.select(int(partition.members(rows[0])[0]))
-
-    st.dataframe(
+    controls.table(
         pd.DataFrame(
             {
                 "group": table["group"],
@@ -333,17 +325,13 @@ def _group_table(atlas: NetworkAtlas, partition: Groups, n_groups: int) -> None:
                 "words": [", ".join(repr(w)[1:-1] for w in words) for words in table["words"]],
             }
         ),
-        hide_index=True,
-        key=key,
-        on_select=select_group,
-        selection_mode="single-row",
+        key=f"connectome-group-rows-{view_state.view().network}",
+        on_row=lambda row: atlas_frame.select(int(partition.members(row)[0])),
         alt=f"{len(table)} groups of networks and what their members share",
-        column_config={
-            "within": st.column_config.NumberColumn("mean within", format="%.2f"),
-            "outside": st.column_config.NumberColumn("to others", format="%.2f"),
-            "domain": st.column_config.TextColumn("most energy in"),
-            "words": st.column_config.TextColumn(
-                "words they share", help="Among the 20 strongest tokens of at least two members."
-            ),
+        columns={
+            "within": ("mean within", "%.2f"),
+            "outside": ("to others", "%.2f"),
+            "domain": "most energy in",
+            "words": ("words they share", "", "Among 20 strongest tokens of two members or more."),
         },
     )

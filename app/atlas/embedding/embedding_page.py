@@ -7,6 +7,7 @@ from app.figures.embedding import Colouring, networks_map, units_map
 from app.shell import recipes
 from app.shell.caches import embedding as cache
 from app.widgets import atlas_frame, frame, job_progress, lasso
+from app.widgets.controls import choose
 from app.widgets.picture import draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
@@ -38,11 +39,14 @@ def offer(atlas: NetworkAtlas) -> None:
 def show_units(atlas: NetworkAtlas, network: int, *, by: str) -> None:
     """Draw the units; a lasso lists those inside."""
     z = atlas_frame.units_rule(atlas, "embedding-z")
-    tool = st.segmented_control(
-        "Select with", list(TOOLS), format_func=TOOLS.__getitem__, default="lasso",
-        required=True, key="embedding-tool",
+    tool = choose(
+        "Select with",
+        TOOLS,
+        key="embedding-tool",
+        default="lasso",
         help="Draw around units to list them; Shift adds, a double click clears.",
-    )  # fmt: skip
+        is_labelled=True,
+    )
     placed_units = cache.embedding(atlas.id)
     points = cache.unit_points(atlas.id, z)
     colouring = Colouring(
@@ -58,7 +62,7 @@ def show_units(atlas: NetworkAtlas, network: int, *, by: str) -> None:
         rule=atlas.rule(z),
         palette=frame.palette(),
     )
-    picture.figure.update_layout(dragmode=tool or "lasso")
+    picture.figure.update_layout(dragmode=tool)
     event = draw_picture(
         picture,
         key="embedding-units",

@@ -6,11 +6,10 @@ from numpy.typing import NDArray
 
 from app.shell import wording
 from app.shell.images import addresses, places
-from app.shell.images import files as images
-from app.widgets import frame
-from app.widgets.body.note import PLACES, note
+from app.widgets.body import note
+from app.widgets.body.note import PLACES
 from app.widgets.body.scene import Scene, Threshold, UnitMap
-from app.widgets.body.viewer import viewer
+from app.widgets.body.scenes import atlas_scene
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 _KEY = "files-map"
@@ -21,11 +20,11 @@ def show_values(
 ) -> None:
     """Draw values of units in the body, from a level on."""
     words = in_words(atlas, values, level, title=title)
-    viewer(scene(atlas, values, level, words=words), key=_KEY, mode=frame.palette().mode)
-    note(
-        words,
+    note.draw(
+        scene(atlas, values, level, words=words),
         lambda: marked_table(atlas, values, level),
         key=_KEY,
+        on_threshold=None,
         file=f"atlas-{atlas.id}-image-layers",
         made=made,
         about=PLACES,
@@ -34,16 +33,12 @@ def show_values(
 
 def scene(atlas: NetworkAtlas, values: NDArray[np.float32], level: float, *, words: str) -> Scene:
     """Return what the viewer shows: the image's values in the atlas's own body."""
-    version, largest = images.version(atlas.id), float(np.abs(values).max(initial=0.0))
-    return Scene(
-        anatomy=addresses.anatomy_url(atlas.id, version),
-        overlays=(
-            UnitMap(
-                units=addresses.units_url(atlas.id, version),
-                values=values,
-                limit=max(largest, 2 * level),
-            ),
-        ),
+    largest = float(np.abs(values).max(initial=0.0))
+    units = addresses.atlas_url(atlas.id, "units.nii.gz")
+    return atlas_scene(
+        atlas.id,
+        "image",
+        overlays=(UnitMap(units=units, values=values, limit=max(largest, 2 * level)),),
         threshold=Threshold(
             value=level,
             low=min(level, 0.5),
@@ -52,9 +47,7 @@ def scene(atlas: NetworkAtlas, values: NDArray[np.float32], level: float, *, wor
             quantity="value",
         ),
         at=places.of_unit(atlas.id, int(np.abs(values).argmax())),
-        layers=images.layers(atlas.id),
         alternative=words,
-        file=f"fnprune-{atlas.id[:8]}-image",
         without="The tables have its units.",
         family="image",
         fwhm=0.0,

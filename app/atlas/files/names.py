@@ -6,7 +6,8 @@ import pandas as pd
 import streamlit as st
 
 from app.shell import resources, view_state, wording
-from app.widgets import frame
+from app.widgets import controls, frame
+from app.widgets.controls import download
 from fnprune_core.atlas import annotation_files, annotations
 from fnprune_core.atlas.annotation_files import Annotations
 from fnprune_core.atlas.annotations import ImportCheck
@@ -20,15 +21,12 @@ def take_names(atlas: NetworkAtlas) -> None:
     st.markdown(f"{wording.count(n, 'network')} named or noted." if n else "Nothing is named yet.")
     with st.container(horizontal=True, gap="small"):
         for kind, to_text in (("json", annotation_files.to_json), ("csv", annotation_files.to_csv)):
-            st.download_button(
+            download(
                 f"Names as {kind.upper()}",
                 to_text(notes),
-                file_name=f"atlas-{atlas.id}-names.{kind}",
-                mime="application/json" if kind == "json" else "text/csv",
-                icon=":material/download:",
+                f"atlas-{atlas.id}-names.{kind}",
                 key=f"files-names-{kind}",
-                disabled=not n,
-                on_click="ignore",
+                is_off=not n,
             )
     st.caption(
         "They are stored beside the atlas and kept when it is deleted. Decompose the same texts "
@@ -108,5 +106,8 @@ def _show_preview(atlas: NetworkAtlas, uploaded: Annotations, check: ImportCheck
     )
     if check.fit != "moved":
         table = table.drop(columns="is here")
-    st.dataframe(table, hide_index=True, height="auto" if len(table) < 8 else 260,
-                 alt="What the file says of each network, and what it is called here")  # fmt: skip
+    controls.table(
+        table,
+        height="auto" if len(table) < 8 else 260,
+        alt="What the file says of each network, and what it is called here",
+    )

@@ -14,7 +14,8 @@ from app.atlas.files.files_tasks import atlas_page
 from app.shell import recipes, resources, view_state, wording
 from app.shell.images import files as images
 from app.shell.jobs import Job
-from app.widgets import frame, job_progress
+from app.widgets import controls, frame, job_progress
+from app.widgets.controls import button, download
 from fnprune_core.atlas.files import members_table, networks_table, time_courses_csv, units_table
 from fnprune_core.atlas.images import volumes
 from fnprune_core.atlas.images.volumes import ImportedImage
@@ -46,14 +47,11 @@ def take_images(atlas: NetworkAtlas, z: float | None) -> None:
     if grid.placement == "index":
         st.caption("The cortex is not laid out yet: units lie in the order of their numbers.")
     names = names_of(atlas)
-    st.download_button(
+    download(
         f"Images as ZIP, about {wording.size(n_bytes)}",
         lambda: volumes.zipped(volumes.volume_files(atlas, grid, names, z=z)),
-        file_name=f"atlas-{atlas.id}-volumes.zip",
-        mime="application/zip",
-        icon=":material/download:",
+        f"atlas-{atlas.id}-volumes.zip",
         key="files-images",
-        on_click="ignore",
     )
     option = "" if z is None else f" --z {z:g}"
     st.code(f"fnprune volumes {atlas.id} FOLDER{option}", language="bash")
@@ -133,15 +131,7 @@ def show_image(atlas: NetworkAtlas, image: ImportedImage, z: float | None) -> No
 
 
 def _csv_button(label: str, content: Callable[[], str], name: str) -> None:
-    st.download_button(
-        label,
-        content,
-        file_name=f"atlas-{name}.csv",
-        mime="text/csv",
-        icon=":material/download:",
-        key=f"files-{name}",
-        on_click="ignore",
-    )
+    download(label, content, f"atlas-{name}.csv", key=f"files-{name}")
 
 
 def _title(choice: tuple[int, int | None]) -> str:
@@ -164,30 +154,26 @@ def _overlap(
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(wording.plain(sentence), width="stretch")
         if top["shared"]:
-            st.button(
+            button(
                 f"Select network {int(top['network'])}",
-                icon=":material/neurology:",
+                "neurology",
                 key="files-select",
-                on_click=lambda: view_state.change(network=int(top["network"])),
+                does=lambda: view_state.change(network=int(top["network"])),
             )
     named_table = table.assign(name=names)[
         ["network", "name", "shared", "share", "expected", "dice", "r"]
     ]
-    column = st.column_config
-    st.dataframe(
+    controls.table(
         named_table,
-        hide_index=True,
         height=280,
         alt=sentence,
         key="files-overlap",
-        column_config={
-            "shared": column.NumberColumn(
-                "units shared", help=f"Units of the network: {atlas.rule(z)}."
-            ),
-            "share": column.NumberColumn("of the image", format="percent"),
-            "expected": column.NumberColumn("by chance", format="percent"),
-            "dice": column.NumberColumn("Dice", format="%.3f"),
-            "r": column.NumberColumn("r with the map", format="%.3f"),
+        columns={
+            "shared": ("units shared", "", f"Units of the network: {atlas.rule(z)}."),
+            "share": ("of the image", "percent"),
+            "expected": ("by chance", "percent"),
+            "dice": ("Dice", "%.3f"),
+            "r": ("r with the map", "%.3f"),
         },
     )
     return named_table
@@ -239,12 +225,9 @@ def take_page(atlas: NetworkAtlas, z: float | None) -> None:
 def _offer_written_page(job: Job) -> None:
     path = job.result
     if path.is_file():
-        st.download_button(
+        download(
             f"Page, {wording.size(path.stat().st_size)}",
             path.read_bytes,
-            file_name=path.name,
-            mime="text/html",
-            icon=":material/download:",
+            path.name,
             key="files-page-html",
-            on_click="ignore",
         )

@@ -11,6 +11,7 @@ from app.shell.caches import live as cache
 from app.shell.jobs import Job
 from app.widgets import atlas_frame, frame, job_progress, model_offer
 from app.widgets.body.live import live_scanner, scanner_data
+from app.widgets.controls import button
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.lesions.live import LiveOrder, LiveTexts
 from fnprune_core.lesions.sites import Lesion, LesionSettings
@@ -42,9 +43,7 @@ def order_of(
         if source == WRITE:
             prompt, sampling = panels.writing(model, text)
     if source == WRITE:
-        is_asked = st.button(
-            "Write", type="primary", icon=":material/play_arrow:", key="live-write"
-        )
+        is_asked = button("Write", "play_arrow", kind="primary", key="live-write")
     if is_asked and not text:
         st.info("Type a text, or how it begins, or press an example.", icon=":material/edit:")
     if model is None or not text:

@@ -5,10 +5,11 @@ import streamlit as st
 from app.atlas.live.options import MOST_SILENCED, RECORDED, SOURCES, WRITE, LiveOptions
 from app.figures.live.scene import LiveScene, alternative, table_of
 from app.html_files.live_page import live_page
-from app.shell import recipes, resources, view_state, wording
+from app.shell import recipes, resources, view_state
 from app.shell.caches import live as cache
 from app.shell.caches import networks
-from app.widgets.picture import csv_button, provenance
+from app.widgets.controls import choose, download
+from app.widgets.picture import describe, draw_table
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.evaluation.generation import Prompt, Sampling, has_chat_template
 from fnprune_core.lesions.live import LiveOrder
@@ -29,19 +30,11 @@ def choose_source() -> str:
     """Draw where the text comes from; return one of `SOURCES`."""
     options = view_state.page_options(LiveOptions)
     current = options.source or ("read" if view_state.view().text else RECORDED)
-    chosen = st.segmented_control(
-        "Text",
-        list(SOURCES),
-        format_func=SOURCES.__getitem__,
-        default=current,
-        required=True,
-        key="live-source",
-        label_visibility="collapsed",
-    )
-    if chosen is not None and chosen != current:
+    chosen = choose("Text", SOURCES, key="live-source", default=current)
+    if chosen != current:
         view_state.change(token=-1)
         view_state.change_options(LiveOptions, source=chosen)
-    return chosen or current
+    return chosen
 
 
 def choose_session(atlas: NetworkAtlas) -> int:
@@ -150,18 +143,13 @@ def lesion_name(networks_silenced: tuple[int, ...]) -> str:
 
 def facts(atlas: NetworkAtlas, scene: LiveScene, source: str, made: str) -> None:
     """Draw what the scanner shows in words, its numbers, and how it was made."""
-    with st.container(
-        horizontal=True, wrap=False, gap="small", vertical_alignment="center",
-        key="live-picture-note",
-    ):  # fmt: skip
-        st.caption(wording.plain(alternative(scene)), width="stretch")
-        popover = st.popover("Numbers", type="tertiary", key="live-numbers", on_change="rerun")
-        if popover.open:
-            with popover:
-                table = table_of(scene)
-                csv_button(table, name=f"fnprune-live-{atlas.id[:8]}", key="live")
-                st.dataframe(table, hide_index=True, alt="Each token with its strongest networks")
-        provenance(made, key="live")
+    alt, name = "Each token with its strongest networks", f"fnprune-live-{atlas.id[:8]}"
+    describe(
+        alternative(scene),
+        lambda: draw_table(table_of(scene), name=name, key="live", alt=alt),
+        key="live",
+        made=made,
+    )
     st.caption(
         "A network is as bright as its strength exceeds what is usual for it (its root mean "
         "square over the recording): from 1× to 4×. Shares are of the energy of all networks at "
@@ -189,16 +177,14 @@ def take_away(atlas: NetworkAtlas, scene: LiveScene) -> None:
     """Offer the text in the scanner as one page that plays anywhere."""
     st.subheader("Download", anchor=False)
     token = scene.brightest()
-    st.download_button(
+    download(
         "One page (HTML)",
         lambda: live_page(
             scene, title="Live scanner", still=cache.still(scene, token), token=token
         ),
-        file_name=f"fnprune-live-{atlas.id[:8]}.html",
-        mime="text/html",
-        icon=":material/html:",
+        f"fnprune-live-{atlas.id[:8]}.html",
+        icon="html",
         key="live-page",
-        on_click="ignore",
         help="Plays in any browser without an internet connection.",
     )
     st.caption("For a film, press *Film* below the scanner: the browser records what it plays.")

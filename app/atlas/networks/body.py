@@ -10,13 +10,12 @@ from app.atlas.networks.options import MapOptions
 from app.shell import recipes, resources, view_state
 from app.shell.caches import networks as network_page
 from app.shell.images import addresses, places
-from app.shell.images import files as images
-from app.widgets import frame
-from app.widgets.body.note import PLACES, note
+from app.widgets.body import note
+from app.widgets.body.note import PLACES
 from app.widgets.body.picks import unit_of
 from app.widgets.body.scene import Scene
 from app.widgets.body.scenes import network_maps, network_scene
-from app.widgets.body.viewer import Pick, viewer
+from app.widgets.body.viewer import Pick
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 _NOTE = (
@@ -34,18 +33,13 @@ def show_body(
     atlas: NetworkAtlas, network: int, *, z: float, limit: float, map_options: MapOptions
 ) -> None:
     """Draw a network in the body, with others beside it; a press selects its unit."""
-    viewer(
-        scene(atlas, network, z=z, limit=limit, pole=map_options.pole),
-        key=_KEY,
-        mode=frame.palette().mode,
-        on_pick=lambda pick: take_pick(atlas, network, pick),
-        on_threshold=set_threshold,
-    )
     pole = map_options.pole
-    note(
-        in_words(atlas, network, z=z, pole=pole),
+    note.draw(
+        scene(atlas, network, z=z, limit=limit, pole=pole),
         lambda: by_layer(atlas, network, z=z, pole=pole),
         key=_KEY,
+        on_pick=lambda pick: take_pick(atlas, network, pick),
+        words=in_words(atlas, network, z=z, pole=pole),
         file=f"fnprune-body-{atlas.id[:8]}-network-{network}-z{z:g}",
         made=recipes.code("body", atlas=atlas.id, network=network, z=z),
         about=_NOTE,
@@ -73,7 +67,7 @@ def scene(atlas: NetworkAtlas, network: int, *, z: float, limit: float, pole: in
     return replace(
         present,
         overlays=network_maps(atlas, together, limit=limit, pole=pole),
-        still=addresses.several_url(atlas.id, together, images.version(atlas.id)),
+        still=addresses.several_url(atlas.id, "networks.png", together),
         alternative=f"{present.alternative} Beside it, each in its own colour: network "
         f"{', network '.join(map(str, beside))}.",
         hint="Press opens the unit; a name opens its network.",
@@ -104,12 +98,6 @@ def take_pick(atlas: NetworkAtlas, network: int, pick: Pick) -> None:
     unit = unit_of(atlas.id, pick)
     if unit is not None:
         picked_unit.press(unit, pick)
-
-
-def set_threshold(threshold: float) -> None:
-    """Set the threshold of the view."""
-    low, high = view_state.Z_RANGE
-    view_state.change(z=round(min(max(threshold, low), high), 1))
 
 
 def by_layer(atlas: NetworkAtlas, network: int, *, z: float, pole: int) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from app.atlas.networks.network_tasks import HEADS, read_heads
 from app.shell import recipes, resources, view_state, wording
 from app.shell.caches import networks as cache
 from app.widgets import frame, job_progress, model_offer
+from app.widgets.controls import table
 from app.widgets.picture import draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
@@ -36,7 +37,7 @@ def show(atlas: NetworkAtlas, network: int) -> None:
     with right:
         order = np.argsort(-share, axis=None, kind="stable")[:_MOST]
         layers, numbers = np.unravel_index(order, share.shape)
-        st.dataframe(
+        table(
             pd.DataFrame(
                 {
                     "layer": layers,
@@ -45,11 +46,10 @@ def show(atlas: NetworkAtlas, network: int) -> None:
                     "explained": 100 * explained[layers, numbers],
                 }
             ),
-            hide_index=True,
             alt=f"The heads that carry most of network {network}",
-            column_config={
-                "share": st.column_config.NumberColumn("share of the network", format="%.1f %%"),
-                "explained": st.column_config.NumberColumn("of the head", format="%.1f %%"),
+            columns={
+                "share": ("share of the network", "%.1f %%"),
+                "explained": ("of the head", "%.1f %%"),
             },
         )
     st.caption(

@@ -13,6 +13,7 @@ from app.figures.networks import MAP_COLUMNS, network_map
 from app.shell import glossary, recipes, resources, view_state
 from app.shell.caches import networks as network_page
 from app.widgets import atlas_frame, browser_events, frame
+from app.widgets.controls import choose
 from app.widgets.picture import draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
@@ -72,28 +73,11 @@ def _draw_map(atlas_id: str, network: int) -> None:
 def _choose(atlas: NetworkAtlas, network: int, *, has_places: bool) -> tuple[str, MapOptions]:
     """Draw the view, the poles, and what is changed less often; return them."""
     view, map_options = view_state.view(), options.options()
-    chosen = st.segmented_control(
-        "View",
-        list(VIEWS),
-        format_func=VIEWS.__getitem__,
-        default=view.map,
-        required=True,
-        key=_VIEW,
-        help=_PLACE_HELP,
-        label_visibility="collapsed",
-    )
+    chosen = choose("View", VIEWS, key=_VIEW, default=view.map, help=_PLACE_HELP)
     map_view = chosen or view.map
     if map_view != view.map:
         view_state.change(map=map_view)
-    pole = st.segmented_control(
-        "Poles",
-        list(options.POLES),
-        format_func=options.POLES.__getitem__,
-        default=map_options.pole,
-        required=True,
-        key="atlas-pole",
-        label_visibility="collapsed",
-    )
+    pole = choose("Poles", options.POLES, key="atlas-pole", default=map_options.pole)
     map_options = replace(map_options, pole=pole or 0)
     if map_view == "body" and has_places:
         with st.popover("Together with", icon=":material/layers:"):

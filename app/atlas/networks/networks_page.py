@@ -1,6 +1,7 @@
 """Networks page: each network's map, and below it texts, statistics, decoding and units."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import streamlit as st
 
@@ -12,6 +13,7 @@ from app.shell import resources, view_state, wording
 from app.shell.caches import networks
 from app.widgets import atlas_frame, frame, network_order
 from app.widgets.atlas_frame import select
+from app.widgets.controls import button
 from app.widgets.gallery import gallery, tiles
 from app.widgets.search import bookmarks
 from app.widgets.search.copy_link import copy_link
@@ -32,48 +34,24 @@ def toolbar(atlas: NetworkAtlas, network: int, shown_networks: Sequence[int]) ->
     """Draw the buttons that move between networks, in the gallery order, and decide on one."""
     view = view_state.view()
     is_dropped = network in view.dropped
+    others, more = {*view.dropped} - {network}, {*view.dropped, network}
     previous_network, next_network = (
         network_order.neighbour(shown_networks, network, step) for step in (-1, 1)
     )
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-        button("Previous", "arrow_back", "Left", lambda: select(previous_network))
-        button("Next", "arrow_forward", "Right", lambda: select(next_network))
-        button(
-            "Protect",
-            "shield",
-            "K",
-            lambda: view_state.drop({*view.dropped} - {network}),
-            off=not is_dropped,
-        )
-        button(
-            "Don't protect",
-            "remove_moderator",
-            "P",
-            lambda: view_state.drop({*view.dropped, network}),
-            off=is_dropped,
-        )
-        button("Undo", "undo", "U", view_state.undo, off=not view_state.can_undo())
+        for label, icon, shortcut, does, is_off in (
+            ("Previous", "arrow_back", "Left", partial(select, previous_network), False),
+            ("Next", "arrow_forward", "Right", partial(select, next_network), False),
+            ("Protect", "shield", "K", partial(view_state.drop, others), not is_dropped),
+            ("Don't protect", "remove_moderator", "P", partial(view_state.drop, more), is_dropped),
+            ("Undo", "undo", "U", view_state.undo, not view_state.can_undo()),
+        ):
+            key = f"atlas-{label}"
+            button(label, icon, key=key, shortcut=shortcut, does=does, is_off=is_off)
         naming.edit(atlas, network)
         bookmarks.toggle(atlas, Item(kind="network", number=network), key="network-bookmark")
-        copy_link(
-            view_state.link("atlas", network=network),
-            what=f"network {network}",
-            key="network-link",
-        )
-
-
-def button(
-    label: str, icon: str, shortcut: str, action: Callable[[], None], *, off: bool = False
-) -> None:
-    """Draw a button with its keyboard shortcut."""
-    st.button(
-        label,
-        icon=f":material/{icon}:",
-        shortcut=shortcut,
-        disabled=off,
-        key=f"atlas-{label}",
-        on_click=action,
-    )
+        link = view_state.link("atlas", network=network)
+        copy_link(link, what=f"network {network}", key="network-link")
 
 
 def show_identity(atlas: NetworkAtlas, network: int) -> None:

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import streamlit as st
 from numpy.typing import NDArray
 
 from app.shell import codec, view_state
 from app.shell.codec import flag, lettered, named, one_of, parameter
+from app.widgets.controls import choose
 
 SECTIONS: Mapping[str, str] = {
     "texts": "Texts",
@@ -78,21 +78,13 @@ def of_pole(values: NDArray[np.float32], pole: int) -> NDArray[np.float32]:
 def choose_section() -> str:
     """Draw the choice of what stands below the map; return it."""
     viewed_section = options().section
-    chosen = st.segmented_control(
-        "Section",
-        list(SECTIONS),
-        format_func=SECTIONS.__getitem__,
-        default=viewed_section,
-        required=True,
-        key=_SECTION,
-        label_visibility="collapsed",
-    )
-    if chosen is not None and chosen != viewed_section:
+    chosen = choose("Section", SECTIONS, key=_SECTION, default=viewed_section)
+    if chosen != viewed_section:
         change(section=chosen)
-    return chosen or viewed_section
+    return chosen
 
 
-def open_section(section: str) -> None:
-    """Show another section; for callbacks."""
-    change(section=section)
-    view_state.remember(_SECTION, section)
+def open_course() -> None:
+    """Show the section of the time course; for callbacks."""
+    change(section="course")
+    view_state.remember(_SECTION, "course")

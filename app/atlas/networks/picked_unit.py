@@ -1,7 +1,5 @@
 """The picked unit: its place and networks, those under the smoothing there, and its own page."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -10,7 +8,9 @@ from app import pages
 from app.figures.markup import signed
 from app.shell import resources, view_state, wording
 from app.shell.images import files as images
+from app.widgets import controls
 from app.widgets.body.viewer import Pick
+from app.widgets.controls import button
 from fnprune_core.atlas.images import smoothing
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
@@ -46,13 +46,8 @@ def unit_card(atlas: NetworkAtlas, network: int, *, key: str) -> None:
             )
             if st.button("Open the unit", icon=":material/my_location:", key=f"{key}-open"):
                 st.switch_page(UNIT_PAGE)
-            st.button(
-                "Close",
-                icon=":material/close:",
-                type="tertiary",
-                key=f"{key}-close",
-                on_click=pick_unit,
-                args=(-1,),
+            button(
+                "Close", "close", kind="tertiary", key=f"{key}-close", does=pick_unit, args=(-1,)
             )
         strongest = ", ".join(
             f"{k} · {resources.network_name(atlas.id, int(k))} (z {signed(values[k], '.1f')})"
@@ -85,28 +80,15 @@ def _show_under(atlas: NetworkAtlas, network: int, unit: int, *, key: str) -> No
     if pressed_unit != unit or not pick.fwhm:
         return
     table = under(atlas, network, pick)
-    table_key = f"{key}-under-{unit}"
-
-    def select() -> None:
-        rows: Sequence[int] = view_state.widget(table_key)["selection"]["rows"]
-        if rows:
-            pick_unit(int(table["unit"].iloc[rows[0]]))
-
     st.caption(
         f"The colour at this place is smoothed over {pick.fwhm:g} mm. The units that it is made "
         "of, by weight; a row selects its unit."
     )
-    st.dataframe(
+    controls.table(
         table,
-        hide_index=True,
         height=36 * (min(len(table), 5) + 1),
-        key=table_key,
-        on_select=select,
-        selection_mode="single-row",
+        key=f"{key}-under-{unit}",
+        on_row=lambda row: pick_unit(int(table["unit"].iloc[row])),
         alt=f"{len(table)} units under the smoothing, by weight",
-        column_config={
-            "unit": None,
-            "z": st.column_config.NumberColumn("z in this network", format="%.2f"),
-            "weight": st.column_config.NumberColumn("weight", format="percent"),
-        },
+        columns={"unit": None, "z": ("z in this network", "%.2f"), "weight": "percent"},
     )

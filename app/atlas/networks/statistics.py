@@ -10,7 +10,7 @@ from app.figures.markup import signed
 from app.figures.networks import domain_bars
 from app.shell import recipes, resources, view_state, wording
 from app.shell.caches import directions, networks
-from app.widgets import atlas_frame, frame, model_offer
+from app.widgets import atlas_frame, controls, frame, model_offer
 from app.widgets.picture import draw_picture
 from fnprune_core.atlas.naming.promoted import N_TOKENS
 from fnprune_core.atlas.network_atlas import DEFAULT_THRESHOLD, NetworkAtlas
@@ -210,22 +210,10 @@ def _pole(atlas: NetworkAtlas, network: int, pole: int, z: float | None) -> None
     if z is None:
         table["member"] = np.isin(table["unit"], atlas.members(network))
         columns.append("member")
-    key = f"units-{network}-{pole}"
-
-    def on_select() -> None:
-        rows = view_state.widget(key).selection.rows
-        if rows:
-            picked_unit.pick_unit(int(np.asarray(table["unit"])[rows[0]]))
-
-    st.dataframe(
+    controls.table(
         table[columns],
-        hide_index=True,
-        key=key,
-        on_select=on_select,
-        selection_mode="single-row",
+        key=f"units-{network}-{pole}",
+        on_row=lambda row: picked_unit.pick_unit(int(table["unit"].iloc[row])),
         alt=f"Strongest units of the {pole_name.lower()} pole",
-        column_config={
-            "index": st.column_config.NumberColumn("unit", format="%d"),
-            "z": st.column_config.NumberColumn("z", format="%.2f"),
-        },
+        columns={"index": ("unit", "%d"), "z": "%.2f"},
     )

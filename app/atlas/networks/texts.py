@@ -12,7 +12,8 @@ from app.figures import markup
 from app.figures.networks import time_course
 from app.shell import recipes, resources, view_state, wording
 from app.shell.caches import networks
-from app.widgets import frame, token_reader
+from app.widgets import controls, frame, token_reader
+from app.widgets.controls import button, choose
 from app.widgets.picture import draw_picture
 from app.widgets.search.copy_link import copy_link
 from fnprune_core.atlas.network_atlas import NetworkAtlas, Passage
@@ -27,14 +28,11 @@ def show_texts(atlas: NetworkAtlas, network: int) -> None:
     left, right = st.columns([3, 2], gap="large")
     with left:
         st.subheader("Passages", anchor=False)
-        deciles = st.segmented_control(
+        deciles = choose(
             "Which passages",
-            list(_KINDS),
-            format_func=_KINDS.__getitem__,
-            default=page_options.deciles,
-            required=True,
+            _KINDS,
             key="atlas-passages",
-            label_visibility="collapsed",
+            default=page_options.deciles,
             help="The strongest alone mislead: the deciles show what a network does on ordinary "
             "tokens, from the strongest tenth to the weakest.",
         )
@@ -52,15 +50,10 @@ def top_words(atlas: NetworkAtlas, network: int, pole: int) -> None:
     if table.empty:
         st.caption("No word is on this side on average.")
         return
-    st.dataframe(
+    controls.table(
         table.assign(text=[repr(markup.visible(text))[1:-1] for text in table["text"]]),
-        hide_index=True,
         alt=f"Tokens on which network {network} is strongest on average",
-        column_config={
-            "text": st.column_config.TextColumn("token"),
-            "mean": st.column_config.NumberColumn("mean strength", format="%.2f"),
-            "count": st.column_config.NumberColumn("times"),
-        },
+        columns={"text": "token", "mean": ("mean strength", "%.2f"), "count": "times"},
     )
 
 
@@ -115,7 +108,7 @@ def _go_to(passage: Passage, index: int) -> None:
 
 def look_at(session: int, token: int) -> None:
     """Open the time course at a token."""
-    options.open_section("course")
+    options.open_course()
     view_state.change(session=session, token=token)
 
 
@@ -182,12 +175,12 @@ def _session_chooser(titles: Sequence[str], session: int) -> None:
             ("Previous session", "chevron_left", -1),
             ("Next session", "chevron_right", 1),
         ):
-            st.button(
+            button(
                 label,
-                icon=f":material/{icon}:",
-                disabled=not 0 <= session + step < len(titles),
+                icon,
+                is_off=not 0 <= session + step < len(titles),
                 key=f"course-{icon}",
-                on_click=_open_session,
+                does=_open_session,
                 args=(session + step,),
             )
         key = f"course-session-{session}"
@@ -251,29 +244,19 @@ def _show_hits(
         strength=strength.round(3),
         text=[_around(atlas, int(token)) for token in columns],
     )
-    key = f"course-hits-{words}"
-    places = rows[["session", "position"]].to_numpy()
-
-    def on_select() -> None:
-        rows_picked = view_state.widget(key).selection.rows
-        if rows_picked:
-            session, token = places[rows_picked[0]]
-            view_state.change(session=int(session), token=int(token))
-
-    st.dataframe(
+    places = rows[["session", "position"]].to_numpy().tolist()
+    controls.table(
         table[["strength", "text", "domain", "document", "session", "position"]],
-        hide_index=True,
         height=min(240, 38 + 35 * len(table)),
-        key=key,
-        on_select=on_select,
-        selection_mode="single-row",
+        key=f"course-hits-{words}",
+        on_row=lambda row: view_state.change(session=places[row][0], token=places[row][1]),
         alt=f"Where “{words}” stands, by the network's strength there",
     )
 
 
-def _around(atlas: NetworkAtlas, token: int, radius: int = 6) -> str:
+def _around(atlas: NetworkAtlas, token: int) -> str:
     """Return a token with its neighbours in the session, on one line."""
-    first, last = max(0, token - radius), min(len(atlas.tokens), token + radius + 1)
+    first, last = max(0, token - 6), min(len(atlas.tokens), token + 7)
     session = atlas.tokens["session"].to_numpy()
     columns = np.arange(first, last)
     columns = columns[session[columns] == session[token]]

@@ -4,11 +4,12 @@ import math
 
 import streamlit as st
 
-from app.atlas.networks import body
 from app.atlas.networks.network_tasks import calibrate
 from app.shell import view_state, wording
 from app.shell.caches import networks as network_page
 from app.widgets import job_progress
+from app.widgets.body.viewer import set_threshold
+from app.widgets.controls import button
 from fnprune_core.atlas.chance.calibration import Calibration
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
@@ -72,11 +73,11 @@ def _calibrated(atlas: NetworkAtlas, network: int, calibration: Calibration) -> 
 
 
 def _button(rule: str, threshold: float, n_units: int, *, is_first: bool = False) -> None:
-    st.button(
+    button(
         f"{rule}: |z| > {threshold:.2f}, {wording.count(n_units, 'unit')}",
         key=f"threshold-{rule}",
-        on_click=body.set_threshold,
+        does=set_threshold,
         args=(threshold,),
         width="stretch",
-        type="primary" if is_first else "secondary",
+        kind="primary" if is_first else "secondary",
     )

@@ -1,6 +1,5 @@
 """Panels of the Parcellation page: its options in the URL, its pictures, its legend."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,12 +13,13 @@ from app.shell import recipes, resources, view_state, wording
 from app.shell.codec import flag, parameter
 from app.shell.images import addresses, places
 from app.shell.images import files as images
-from app.widgets import atlas_frame, frame
-from app.widgets.body.note import PLACES, note
+from app.widgets import atlas_frame, controls, frame
+from app.widgets.body import note
+from app.widgets.body.note import PLACES
 from app.widgets.body.picks import unit_of
 from app.widgets.body.scene import Parcels, Scene, Threshold
-from app.widgets.body.scenes import greys
-from app.widgets.body.viewer import Pick, viewer
+from app.widgets.body.scenes import atlas_scene, greys
+from app.widgets.body.viewer import Pick
 from app.widgets.picture import draw_picture
 from fnprune_core.atlas.network_atlas import DEFAULT_THRESHOLD, NetworkAtlas
 
@@ -56,18 +56,11 @@ def change(**fields: Any) -> None:
 
 def show_body(atlas: NetworkAtlas, look: Look, z: float | None, network: int) -> None:
     """Draw the regions in the body; a press selects a region's network and its unit."""
-    words = in_words(atlas, look, z)
-    viewer(
+    note.draw(
         scene(atlas, look, z, network),
-        key=_KEY,
-        mode=frame.palette().mode,
-        on_pick=lambda pick: take_pick(atlas, pick),
-        on_threshold=set_threshold,
-    )
-    note(
-        words,
         lambda: sizes(atlas, look, z),
         key=_KEY,
+        on_pick=lambda pick: take_pick(atlas, pick),
         file=f"fnprune-parcels-{atlas.id[:8]}-{'members' if z is None else f'z{z:g}'}",
         made=recipes.code("parcellation", atlas=atlas.id, z=z),
         about=_NOTE,
@@ -82,17 +75,15 @@ def scene(atlas: NetworkAtlas, look: Look, z: float | None, network: int) -> Sce
     z : float or None
         As of the legend beside it. Of members, there is no threshold to be moved.
     """
-    version = images.version(atlas.id)
     rule = {"members": 1} if z is None else {}
 
     def at_each_smoothing(part: str) -> dict[int, str]:
-        return {
-            fwhm: addresses.parcels_url(atlas.id, fwhm, part, version, **rule)
-            for fwhm in images.FWHMS
-        }
+        names = {fwhm: f"parcels/{fwhm}/{part}.nii.gz" for fwhm in images.FWHMS}
+        return {fwhm: addresses.atlas_url(atlas.id, name, **rule) for fwhm, name in names.items()}
 
-    return Scene(
-        anatomy=addresses.anatomy_url(atlas.id, version),
+    return atlas_scene(
+        atlas.id,
+        "parcels",
         greys=greys(atlas),
         overlays=(
             Parcels(
@@ -105,11 +96,9 @@ def scene(atlas: NetworkAtlas, look: Look, z: float | None, network: int) -> Sce
         ),
         threshold=None if z is None else Threshold(value=z),
         at=places.of_network(atlas.id, network),
-        layers=images.layers(atlas.id),
         alternative=in_words(atlas, look, z),
-        file=f"fnprune-{atlas.id[:8]}-parcels",
         still=addresses.atlas_url(
-            atlas.id, version, "parcels.png", **({"z": DEFAULT_THRESHOLD, **rule} if rule else {})
+            atlas.id, "parcels.png", **({"z": DEFAULT_THRESHOLD, **rule} if rule else {})
         ),
         without="The table opens the networks.",
         hint="Press selects the network.",
@@ -126,12 +115,6 @@ def take_pick(atlas: NetworkAtlas, pick: Pick) -> None:
         return
     is_network = pick.item is not None and 0 <= pick.item < atlas.n_networks
     view_state.change(unit=unit, **({"network": pick.item} if is_network else {}))
-
-
-def set_threshold(threshold: float) -> None:
-    """Set the threshold of the view."""
-    low, high = view_state.Z_RANGE
-    view_state.change(z=round(min(max(threshold, low), high), 1))
 
 
 def in_words(atlas: NetworkAtlas, look: Look, z: float | None) -> str:
@@ -191,24 +174,15 @@ def legend(atlas: NetworkAtlas, look: Look, z: float | None, network: int) -> No
     )
     swatches = [f"background-color: {look.colours[k]}" for k in order]
     marks = ["font-weight: 700" if k == network else "" for k in order]
-    key = f"parcels-legend-{network}-{z}"
-
-    def select_network() -> None:
-        rows: Sequence[int] = view_state.widget(key)["selection"]["rows"]
-        if rows:
-            atlas_frame.select(order[rows[0]])
-
-    st.dataframe(
+    controls.table(
         table.style.apply(lambda _: swatches, subset=["colour"]).apply(
             lambda _: marks, subset=["name"]
         ),
-        hide_index=True,
         height=560,
-        key=key,
-        on_select=select_network,
-        selection_mode="single-row",
+        key=f"parcels-legend-{network}-{z}",
+        on_row=lambda row: atlas_frame.select(order[row]),
         alt=f"Parcels of {len(order)} networks, largest first: colour, size and layers of each",
-        column_config={
+        columns={
             "colour": st.column_config.TextColumn("", width=28, help="Colour in the pictures"),
             "network": st.column_config.NumberColumn("no.", width=36),
             "name": st.column_config.TextColumn("network", width=130),

@@ -7,6 +7,7 @@ from app.atlas.parcellation import panels
 from app.shell import glossary, resources, view_state
 from app.widgets import atlas_frame, frame
 from app.widgets.body.viewer import FILM
+from app.widgets.controls import choose
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 _TIP = "A unit below it in every network belongs to none. A threshold on maps, not a test."
@@ -17,15 +18,8 @@ def controls() -> str:
     """Draw the choice of picture; return it."""
     viewed = view_state.view().map
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        chosen = st.segmented_control(
-            "View",
-            list(VIEWS),
-            format_func=VIEWS.__getitem__,
-            default=viewed,
-            required=True,
-            key="parcels-view",
-            help=glossary.tip("parcellation"),
-            label_visibility="collapsed",
+        chosen = choose(
+            "View", VIEWS, key="parcels-view", default=viewed, help=glossary.tip("parcellation")
         )
         fade_others = st.toggle(
             "Fade the others",
@@ -33,11 +27,11 @@ def controls() -> str:
             key="parcels-only",
             help="Only the selected network keeps its colour.",
         )
-    if chosen is not None and chosen != viewed:
+    if chosen != viewed:
         view_state.change(map=chosen)
     if fade_others != panels.options().only:
         panels.change(only=fade_others)
-    return chosen or viewed
+    return chosen
 
 
 def show(atlas: NetworkAtlas, network: int, map_view: str) -> None:

@@ -94,12 +94,12 @@ def _token_label(text: str) -> str:
     return safe(text.strip()[:12]) or "␣"
 
 
-def _round_step(n: int, max_ticks: int = 8) -> int:
-    """Return the least of 1, 2, 5, 10, 20 … that gives `n` tokens at most `max_ticks` ticks."""
+def _round_step(n: int) -> int:
+    """Return the least of 1, 2, 5, 10, 20 … that gives `n` tokens at most 8 ticks."""
     scale = 1
     while True:
         for digit in (1, 2, 5):
-            if -(-n // (digit * scale)) <= max_ticks:
+            if -(-n // (digit * scale)) <= 8:
                 return digit * scale
         scale *= 10
 

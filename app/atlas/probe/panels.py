@@ -6,7 +6,7 @@ import streamlit as st
 from app.figures.theme import network_colours
 from app.shell import resources, view_state, wording
 from app.widgets import frame
-from app.widgets.bar_list import bar_list
+from app.widgets.gallery import bar_list
 from app.widgets.token_reader import reader, token_networks
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.atlas.probe import Reading

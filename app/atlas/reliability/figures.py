@@ -56,7 +56,7 @@ def trust_scatter(
     for row in table[table["network"] == selected].to_dict("records"):
         place = (100 * row["variance_alone"], row[figure.column])
         note(chart, f"{selected}", *place, colour=palette.text, size=13, yshift=16)
-    _limit_lines(chart, limits, palette, vertical=False, span=float(np.nanmax(values)))
+    _limit_lines(chart, limits, palette, span=float(np.nanmax(values)))
     columns = ["network", "name", figure.column, "variance_alone", "variance_left_out"]
     return Picture(
         figure=chart,
@@ -66,7 +66,7 @@ def trust_scatter(
 
 
 def _limit_lines(
-    chart: go.Figure, limits: Mapping[str, float], palette: Palette, *, vertical: bool, span: float
+    chart: go.Figure, limits: Mapping[str, float], palette: Palette, *, span: float
 ) -> None:
     """Draw the nulls' 95th percentiles; near ones share a label."""
     sorted_limits = sorted(limits.items(), key=lambda item: item[1])
@@ -78,12 +78,9 @@ def _limit_lines(
             groups.append([item])
     for number, group in enumerate(groups):
         for _, value in group:
-            place: dict[str, Any] = {"x": value} if vertical else {"y": value}
-            rule(chart, palette.text, dash=_DASHES[number % 2], **place)
+            rule(chart, palette.text, dash=_DASHES[number % 2], y=value)
         label, last = ", ".join(name for name, _ in group), group[-1][1]
-        place = {"xref": "paper", "x": 1.0, "y": last, "xanchor": "right"}
-        if vertical:
-            place = {"yref": "paper", "y": 1.0, "x": last, "xanchor": "center"}
+        place: dict[str, Any] = {"xref": "paper", "x": 1.0, "y": last, "xanchor": "right"}
         note(chart, label, colour=palette.quiet, yanchor="bottom", **place)
 
 

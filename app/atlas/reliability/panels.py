@@ -15,7 +15,8 @@ from app.atlas.reliability.figures import TrustFigure
 from app.figures.markup import signed
 from app.shell import glossary, resources, view_state, wording
 from app.shell.jobs import Job
-from app.widgets import job_progress
+from app.widgets import controls, job_progress
+from app.widgets.controls import button
 from fnprune_core.atlas.membership import HIGH
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.reliability import assess
@@ -100,11 +101,11 @@ def measure(atlas: NetworkAtlas) -> None:
     job_progress.follow(KIND, on_done=lambda _: None)
     if missing_parts:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.button(
+            button(
                 "Measure" if not measured_parts else "Measure the rest",
-                type="primary",
-                icon=":material/fact_check:",
-                on_click=_start,
+                "fact_check",
+                kind="primary",
+                does=_start,
                 args=(atlas.id, missing_parts),
             )
             names = ", ".join(assess.PARTS[name].title.lower() for name in missing_parts)
@@ -171,11 +172,6 @@ def figures_of(row: pd.Series) -> None:
         st.metric("Kurtosis", f"{row['kurtosis']:.1f}", help=MEANING["kurtosis"])
 
 
-def available(table: pd.DataFrame) -> dict[str, TrustFigure]:
-    """Return the figures that were measured, the most telling first."""
-    return {name: figure for name, figure in FIGURES.items() if name in table}
-
-
 def limits_of(assessment: Assessment, column: str) -> Mapping[str, float]:
     """Return the nulls' 95th percentiles that a column may be read against."""
     return {
@@ -226,30 +222,24 @@ def table(
     for name in ("variance_alone", "variance_left_out"):
         shown_values[name] *= 100
     bar, number = st.column_config.ProgressColumn, st.column_config.NumberColumn
-    event = st.dataframe(
+    controls.table(
         shown_values,
-        hide_index=True,
         height=420,
         key=f"{key}-{network}",
-        on_select="rerun",
-        selection_mode="single-row",
+        on_row=lambda row: view_state.change(network=int(shown_values["network"].iloc[row])),
         alt="What was measured of each network",
-        column_config={
+        columns={
             "selected": st.column_config.TextColumn("", width=24, pinned=True),
             "network": number("no.", width=48, pinned=True),
             "name": st.column_config.TextColumn("name", width="medium"),
             **{
                 name: bar(title, min_value=0, max_value=1, format="%.2f", color="auto")
                 if name in _SHARES
-                else number(title, format="%.2f")
+                else (title, "%.2f")
                 for name, title in columns.items()
             },
         },
     )
-    rows = event["selection"]["rows"]
-    if rows and int(shown_values["network"].iloc[rows[0]]) != network:
-        view_state.change(network=int(shown_values["network"].iloc[rows[0]]))
-        st.rerun()
 
 
 def suggestion(curve: SizeCurve, n_networks: int) -> str:

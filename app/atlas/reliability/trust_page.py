@@ -11,6 +11,7 @@ from app.figures import networks
 from app.shell import recipes, resources
 from app.shell.jobs import describe_error
 from app.widgets import atlas_frame, frame
+from app.widgets.controls import choose
 from app.widgets.picture import draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.reliability.assess import unreadable_parts
@@ -37,23 +38,11 @@ COLUMNS = {
 }
 
 
-def choose(names: list[str], *, key: str) -> str:
-    """Draw the choice of a measure; return its name."""
-    return st.segmented_control(
-        "Figure",
-        names,
-        format_func=lambda name: FIGURES[name].title,
-        default=names[0],
-        required=True,
-        key=f"{key}-{'-'.join(names)}",
-        label_visibility="collapsed",
-    )
-
-
 def show_networks(atlas: NetworkAtlas, network: int, assessment: Assessment) -> None:
     """Draw all networks in one figure; a click on a point selects its network."""
     table = cache.table(atlas.id, assessment)
-    name = choose(list(panels.available(table)), key="trust-figure")
+    titles = {name: figure.title for name, figure in FIGURES.items() if name in table}
+    name = choose("Figure", titles, key=f"trust-figure-{'-'.join(titles)}")
     picture = trust_scatter(
         table,
         FIGURES[name],
@@ -78,13 +67,13 @@ def show_networks(atlas: NetworkAtlas, network: int, assessment: Assessment) -> 
 
 def show_nulls(atlas: NetworkAtlas, network: int, assessment: Assessment) -> None:
     """Draw a figure of the networks beside the same figure of data without networks."""
-    names = panels.comparable(assessment)
     table = cache.table(atlas.id, assessment)
-    names = [name for name in names if name in table]
-    if not names:
+    measured = panels.comparable(assessment)
+    titles = {name: FIGURES[name].title for name in measured if name in table}
+    if not titles:
         st.info("The nulls have not been measured yet.", icon=":material/info:")
         return
-    name = choose(names, key="trust-null")
+    name = choose("Figure", titles, key=f"trust-null-{'-'.join(titles)}")
     draw_picture(
         null_histogram(
             table,

@@ -7,10 +7,10 @@ import streamlit as st
 
 from app.figures.base import in_words
 from app.figures.theme import network_colours
-from app.shell import wording
 from app.shell.caches.nilearn import Scan
 from app.widgets import frame
-from app.widgets.picture import csv_button, provenance
+from app.widgets.controls import download, table
+from app.widgets.picture import csv_button, describe
 
 
 def scan(picture: Scan, *, key: str, made: str) -> None:
@@ -22,28 +22,14 @@ def scan(picture: Scan, *, key: str, made: str) -> None:
         Python that makes it again (`recipes.code`).
     """
     st.image(picture.png, width="stretch", alt=picture.alternative)
-    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        st.caption(wording.plain(picture.alternative), width="stretch")
-        numbers = st.popover("Numbers", type="tertiary", key=f"{key}-numbers", on_change="rerun")
-        if numbers.open:
-            with numbers:
-                _numbers_and_png(picture, key=key)
-        provenance(made, key=key)
+    describe(picture.alternative, lambda: _numbers_and_png(picture, key=key), key=key, made=made)
 
 
 def _numbers_and_png(picture: Scan, *, key: str) -> None:
     with st.container(horizontal=True, gap="xsmall"):
         csv_button(picture.table, name=f"fnprune-{key}", key=key)
-        st.download_button(
-            "PNG",
-            picture.png,
-            file_name=f"fnprune-{key}.png",
-            mime="image/png",
-            icon=":material/download:",
-            key=f"{key}-png",
-            on_click="ignore",
-        )
-    st.dataframe(in_words(picture.table), hide_index=True, alt=picture.alternative)
+        download("PNG", picture.png, f"fnprune-{key}.png", key=f"{key}-png")
+    table(in_words(picture.table), alt=picture.alternative)
 
 
 def legend(names: Sequence[str], networks: Sequence[int], n_networks: int) -> None:

@@ -61,14 +61,12 @@ def neighbours(id: str, unit: int) -> list[int]:
 
 
 @cached(max_entries=64)
-def weight_norms(fingerprint: str, unit: int, _model: LanguageModel) -> list[units.WeightNorm]:
+def weight_norms(unit: int, model: LanguageModel) -> list[units.WeightNorm]:
     """Return the norms of a unit's weights."""
-    return units.weight_norms(_model, unit)
+    return units.weight_norms(model, unit)
 
 
 @cached(max_entries=64)
-def effects(
-    fingerprint: str, unit: int, _model: LanguageModel
-) -> tuple[list[LogitEffect], list[LogitEffect]]:
+def effects(unit: int, model: LanguageModel) -> tuple[list[LogitEffect], list[LogitEffect]]:
     """Return the tokens that a unit promotes and suppresses."""
-    return units.promoted_tokens(_model, unit)
+    return units.promoted_tokens(model, unit)

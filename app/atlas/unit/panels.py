@@ -11,10 +11,13 @@ from app.atlas.unit.figures import unit_domains, unit_loadings, unit_place
 from app.figures.markup import signed, token_strip
 from app.shell import recipes, resources, view_state, wording
 from app.widgets import frame, model_offer
-from app.widgets.bar_list import bar_list
+from app.widgets.controls import button, table
+from app.widgets.gallery import bar_list
 from app.widgets.picture import draw_picture
 from fnprune_core.atlas.decoding import LogitEffect
 from fnprune_core.atlas.network_atlas import NetworkAtlas, Passage
+
+_N_STARTING = 12
 
 
 def selected_unit(atlas: NetworkAtlas, network: int) -> int:
@@ -76,12 +79,12 @@ def chooser(atlas: NetworkAtlas, network: int, unit: int) -> None:
             key=keys[1], on_change=select_by_number, width=150,
         )  # fmt: skip
         for name, icon, step in (("Stronger", "arrow_upward", -1), ("Weaker", "arrow_downward", 1)):
-            st.button(
+            button(
                 name,
-                icon=f":material/{icon}:",
+                icon,
                 key=f"unit-{name}",
-                disabled=not 0 <= place + step < len(ranking),
-                on_click=select,
+                is_off=not 0 <= place + step < len(ranking),
+                does=select,
                 args=(int(ranking[min(max(place + step, 0), len(ranking) - 1)]),),
                 help=f"The unit next to this one by |z| in network {network}",
             )
@@ -93,9 +96,9 @@ def chooser(atlas: NetworkAtlas, network: int, unit: int) -> None:
     )
 
 
-def starting_points(atlas: NetworkAtlas, network: int, unit: int, *, n: int = 12) -> None:
+def starting_points(atlas: NetworkAtlas, network: int, unit: int) -> None:
     """List the selected network's strongest units."""
-    units = cache.ranked(atlas.id, network)[:n]
+    units = cache.ranked(atlas.id, network)[:_N_STARTING]
     z = atlas.maps[network, units]
     largest_z = max(float(np.abs(z).max()), 1e-12)
     bar_list(
@@ -277,7 +280,7 @@ def weights(atlas: NetworkAtlas, unit: int) -> None:
         return
     left, middle, right = st.columns([3, 2, 2], gap="large")
     with left:
-        norms = cache.weight_norms(model.fingerprint, unit, model)
+        norms = cache.weight_norms(unit, model)
         st.markdown("**Norms of its weights**")
         st.table(
             {
@@ -290,7 +293,7 @@ def weights(atlas: NetworkAtlas, unit: int) -> None:
             border="horizontal",
             alt="Norms of the unit's weights, with their rank in the layer",
         )
-    promoted, suppressed = spared_words.shown(*cache.effects(model.fingerprint, unit, model))
+    promoted, suppressed = spared_words.shown(*cache.effects(unit, model))
     with middle:
         _effects("Promotes", promoted, "unit-promotes")
     with right:
@@ -304,13 +307,12 @@ def weights(atlas: NetworkAtlas, unit: int) -> None:
 
 def _effects(title: str, effects: Sequence[LogitEffect], key: str) -> None:
     st.markdown(f"**{title}**")
-    st.dataframe(
+    table(
         {
             "token": [repr(effect.text)[1:-1] for effect in effects],
             "effect": [effect.effect for effect in effects],
         },
-        hide_index=True,
         key=key,
         alt=f"Tokens that the unit {title.lower()}",
-        column_config={"effect": st.column_config.NumberColumn(format="%.1f sd")},
+        columns={"effect": "%.1f sd"},
     )

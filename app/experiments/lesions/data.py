@@ -20,26 +20,24 @@ from fnprune_core.models.language_model import LanguageModel
 _LONGEST = 3
 
 
+def _are_matched() -> bool:
+    return view_state.are_results_matched(view_state.view().atlas)
+
+
+def _numbering(_: str) -> object:
+    return _are_matched(), resources.made_ns(view_state.view().atlas)
+
+
+@cached(max_entries=8, made_of=_numbering)
 def study(id: str) -> LesionStudy:
     """Return a lesion study of the workspace; its networks have the numbers of the view's atlas."""
-    atlas = view_state.view().atlas
-    return _study(id, view_state.are_results_matched(atlas), resources.made_ns(atlas))
+    return open_lesions(resources.workspace(), id, match=_are_matched())
 
 
-@cached(max_entries=8)
-def _study(id: str, match: bool, made_ns: int) -> LesionStudy:
-    return open_lesions(resources.workspace(), id, match=match)
-
-
+@cached(max_entries=8, made_of=_numbering)
 def text(id: str) -> tuple[Lesion, SideBySide]:
     """Return a lesion and the texts that were written under it, numbered as the view's atlas."""
-    atlas = view_state.view().atlas
-    return _text(id, view_state.are_results_matched(atlas), resources.made_ns(atlas))
-
-
-@cached(max_entries=8)
-def _text(id: str, match: bool, made_ns: int) -> tuple[Lesion, SideBySide]:
-    return open_lesion_text(resources.workspace(), id, match=match)
+    return open_lesion_text(resources.workspace(), id, match=_are_matched())
 
 
 def studies(atlas: str) -> list[str]:
@@ -67,12 +65,8 @@ def _error_of(id: str) -> NetworksMovedError | CorruptArtifactError | None:
     return None
 
 
+@cached(max_entries=8, made_of=lambda _: resources.ids("lesions"))
 def _all_studies(atlas: str) -> list[str]:
-    return _studies(atlas, tuple(resources.workspace().ids("lesions")))
-
-
-@cached(max_entries=8)
-def _studies(atlas: str, ids: tuple[str, ...]) -> list[str]:
     return lesion_studies(resources.workspace(), atlas)
 
 
@@ -105,19 +99,17 @@ def single(atlas: str, lesion: Lesion) -> tuple[str, int] | None:
     return max(rows, key=lambda study_and_row: study(study_and_row[0]).nll.shape[1], default=None)
 
 
+@cached(max_entries=8)
 def people(atlas: str, matrix: str) -> list[Patient]:
     """Return the patients of an atlas, with those that a matrix of lesions shows."""
-    return _people(atlas, matrix)
-
-
-@cached(max_entries=8)
-def _people(atlas: str, matrix: str) -> list[Patient]:
     return patients(resources.atlas(atlas), study(matrix) if matrix else None)
 
 
 def name(atlas: str, lesion: Lesion) -> str:
     """Return the name of a lesion: its networks, and its strength where it is not whole."""
-    network_names = [_network(atlas, k) for k in lesion.networks[:_LONGEST]]
+    network_names = [
+        f"{k} · {resources.network_name(atlas, k)}" for k in lesion.networks[:_LONGEST]
+    ]
     n_more = len(lesion.networks) - len(network_names)
     if len(lesion.networks) > 1:
         network_names = [str(k) for k in lesion.networks[:_LONGEST]]
@@ -127,10 +119,6 @@ def name(atlas: str, lesion: Lesion) -> str:
         if lesion.strength == 1
         else f"{networks_text}, {strength_label(lesion.strength)}"
     )
-
-
-def _network(atlas: str, network: int) -> str:
-    return f"{network} · {resources.network_name(atlas, network)}"
 
 
 def names(atlas: str, lesions: Sequence[Lesion]) -> list[str]:
@@ -146,6 +134,6 @@ def strength_label(strength: float) -> str:
 
 
 @cached(max_entries=4)
-def stimuli(fingerprint: str, read: Read, _model: LanguageModel) -> Stimuli:
+def stimuli(read: Read, model: LanguageModel) -> Stimuli:
     """Return the stimuli that are read under lesions, in columns."""
-    return read.stimuli(_model, resources.documents)
+    return read.stimuli(model, resources.documents)

@@ -6,6 +6,7 @@ from app.experiments.lesions import data as cache
 from app.experiments.lesions.lesion_tasks import KIND, LesionJob, Read, run_lesions
 from app.shell import glossary, resources, view_state, wording
 from app.widgets import atlas_frame, frame, job_progress, model_offer, text_picker
+from app.widgets.controls import button, choose, number
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.evaluation.intervals import MIN_DOCUMENTS
 from fnprune_core.lesions.run import LesionOrder, estimate_lesions
@@ -36,18 +37,18 @@ def draw_form(atlas: NetworkAtlas) -> None:
             _show_cost(order, texts, model)
         model_offer.will_be_loaded(model, then="The time that the study takes is shown after that.")
         if not job_progress.is_active(KIND):
-            st.button(
+            button(
                 "Run the study",
-                type="primary",
-                icon=":material/play_arrow:",
+                "play_arrow",
+                kind="primary",
                 key="lesions-start",
-                on_click=start,
+                does=start,
                 args=(order, texts),
             )
 
 
 def _show_cost(order: LesionOrder, texts: Read, model: LanguageModel) -> None:
-    stimuli = cache.stimuli(model.fingerprint, texts, model)
+    stimuli = cache.stimuli(texts, model)
     cost = estimate_lesions(model, stimuli, order)
     st.caption(
         f"{wording.count(len(order.lesions), 'lesion')} with {order.settings.n_random} random "
@@ -91,10 +92,14 @@ def start(order: LesionOrder, read: Read, title: str = "Lesions") -> None:
 
 def _choose_lesions(atlas: NetworkAtlas) -> tuple[Lesion, ...]:
     """Return the lesions of the chosen networks; the order refuses an empty choice."""
-    kind = st.segmented_control(
-        "Lesions", [_EACH, _SOME, _SET], default=_EACH, required=True, key="lesions-which",
-        persist_state="session",
-    )  # fmt: skip
+    kind = choose(
+        "Lesions",
+        [_EACH, _SOME, _SET],
+        key="lesions-which",
+        default=_EACH,
+        is_labelled=True,
+        is_kept=True,
+    )
     strength = st.slider(
         "Strength", -1.0, 1.0, 1.0, 0.25, key="lesions-strength", persist_state="session",
         help="1 silences the units, 0.5 halves them, 0 leaves everything as it is, −1 doubles "
@@ -117,24 +122,33 @@ def _choose_lesions(atlas: NetworkAtlas) -> tuple[Lesion, ...]:
 def _choose_settings(atlas: NetworkAtlas) -> LesionSettings:
     with st.expander("What a lesion is", icon=":material/tune:"):
         z = atlas_frame.units_rule(atlas, "lesions-z", tip="A lesion takes these.")
-        target: Target = st.segmented_control(
-            "Scaled towards", list(TARGETS), format_func=_TARGET.__getitem__, default="zero",
-            required=True, key="lesions-towards", persist_state="session",
-        )  # fmt: skip
-        n_random = st.number_input(
-            "Random lesions for each", 0, 50, RANDOM, key="lesions-random",
-            persist_state="session",
+        target: Target = choose(
+            "Scaled towards",
+            list(TARGETS),
+            words=_TARGET.__getitem__,
+            key="lesions-towards",
+            default="zero",
+            is_labelled=True,
+            is_kept=True,
+        )
+        n_random = number(
+            "Random lesions for each",
+            0,
+            50,
+            RANDOM,
+            key="lesions-random",
             help=f"{glossary.tip('lesion_control')}  \nTwo at least for a p-value; more find "
             "smaller effects.",
-        )  # fmt: skip
-        sinks = st.number_input(
-            "Sink units spared in each layer", 0, 32, 4, key="lesions-sinks",
-            persist_state="session",
-            help=f"{glossary.tip('sinks')}  \nNo lesion, random or not, takes them.",
-        )  # fmt: skip
-        seed = st.number_input(
-            "Seed of the random lesions", 0, 10**6, 0, key="lesions-seed", persist_state="session"
         )
+        sinks = number(
+            "Sink units spared in each layer",
+            0,
+            32,
+            4,
+            key="lesions-sinks",
+            help=f"{glossary.tip('sinks')}  \nNo lesion, random or not, takes them.",
+        )
+        seed = number("Seed of the random lesions", 0, 10**6, 0, key="lesions-seed")
     return LesionSettings(
         z=z, towards=target, n_random=int(n_random), sink_units=int(sinks), seed=int(seed)
     )
@@ -142,10 +156,14 @@ def _choose_settings(atlas: NetworkAtlas) -> LesionSettings:
 
 def _choose_texts() -> Read | None:
     """Return the chosen texts or localizers; None while the choice is incomplete."""
-    kind = st.segmented_control(
-        "Measured on", [_DOMAINS, _LOCALIZERS], default=_DOMAINS, required=True, key="lesions-on",
-        persist_state="session",
-    )  # fmt: skip
+    kind = choose(
+        "Measured on",
+        [_DOMAINS, _LOCALIZERS],
+        key="lesions-on",
+        default=_DOMAINS,
+        is_labelled=True,
+        is_kept=True,
+    )
     if kind == _LOCALIZERS:
         names = st.pills(
             "Localizers", list(READY), selection_mode="multi", default=list(READY)[:1],

@@ -8,6 +8,7 @@ from app.experiments.lesions.lesion_tasks import KIND
 from app.shell import resources, view_state, wording
 from app.shell.jobs import Job, describe_error
 from app.widgets import frame, job_progress, moved_networks
+from app.widgets.controls import choose
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 PARTS = {"matrix": "Networks × domains", "patients": "Virtual patients"}
@@ -17,14 +18,10 @@ def choose_part() -> str:
     """Draw the choice between the parts of the page; return the chosen one."""
     viewed_part = view_state.view().part
     current = viewed_part if viewed_part in PARTS else next(iter(PARTS))
-    chosen = st.segmented_control(
-        "Part", list(PARTS), format_func=PARTS.__getitem__, default=current, required=True,
-        key="lesions-part", label_visibility="collapsed",
-    )  # fmt: skip
-    if chosen is not None and chosen != current:
+    chosen = choose("Part", PARTS, key="lesions-part", default=current)
+    if chosen != current:
         view_state.change(part=chosen, show="")
-        return chosen
-    return current
+    return chosen
 
 
 def current(atlas: NetworkAtlas) -> str:
@@ -40,7 +37,7 @@ def select_study(job: Job) -> None:
         view_state.change(study=job.result)
 
 
-def choose(atlas: NetworkAtlas, id: str) -> None:
+def choose_study(atlas: NetworkAtlas, id: str) -> None:
     """Draw the choice among several matrices."""
     ids = cache.matrices(atlas.id)
     if len(ids) < 2:
@@ -75,7 +72,7 @@ def show_matrix(atlas: NetworkAtlas) -> None:
     if id:
         if id != view_state.view().study:
             view_state.change(study=id)
-        choose(atlas, id)
+        choose_study(atlas, id)
         with frame.explaining():
             matrix.show(cache.study(id), atlas)
     with st.expander("Another study" if id else "A study", expanded=not id, icon=":material/add:"):

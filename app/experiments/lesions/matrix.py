@@ -23,6 +23,7 @@ from app.shell.jobs import Job
 from app.shell.wording import plain
 from app.widgets import frame, job_progress
 from app.widgets.browser_events import is_narrow, pick_cells
+from app.widgets.controls import choose
 from app.widgets.picture import draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.lesions.run import LesionOrder, graded
@@ -101,11 +102,12 @@ def _draw_matrix(
     order = strongest_rows(study, quantity)
     rows: Sequence[int] = order
     if len(order) > _FEW:
-        chosen_rows = st.segmented_control(
-            "Rows", [f"The {_FEW} strongest", f"All {len(order)}"], format_func=str,
-            default=f"The {_FEW} strongest", required=True, key=f"{key}-rows",
-            label_visibility="collapsed",
-        )  # fmt: skip
+        chosen_rows = choose(
+            "Rows",
+            [f"The {_FEW} strongest", f"All {len(order)}"],
+            key=f"{key}-rows",
+            default=f"The {_FEW} strongest",
+        )
         rows = order if chosen_rows == f"All {len(order)}" else order[:_FEW]
     cell = selected(study) if is_pickable else None
     if cell is not None and cell[0] not in rows:

@@ -10,6 +10,7 @@ from app.shell import recipes, resources, view_state, wording
 from app.shell.jobs import describe_error
 from app.shell.wording import plain
 from app.widgets import frame, job_progress, model_offer, moved_networks, two_texts
+from app.widgets.controls import button
 from app.widgets.picture import draw_picture
 from app.widgets.two_texts import Titles
 from fnprune_core.atlas.network_atlas import NetworkAtlas
@@ -181,12 +182,12 @@ def _draw_writing_form(lesion: Lesion, prompt: str, patient: str, atlas: Network
         prompt=Prompt(text=text),
         sampling=Sampling(max_new_tokens=_TOKENS),
     )
-    st.button(
+    button(
         "Let both write",
-        type="primary",
-        icon=":material/play_arrow:",
+        "play_arrow",
+        kind="primary",
         key="patient-write-start",
-        on_click=_start_writing,
+        does=_start_writing,
         args=(order,),
     )
 

@@ -1,5 +1,8 @@
 """A localizer's contrast in the model's body: t of every unit, from a threshold on."""
 
+from dataclasses import replace
+from functools import partial
+
 import numpy as np
 import streamlit as st
 
@@ -7,12 +10,12 @@ from app import pages
 from app.figures.markup import signed
 from app.shell import resources, view_state
 from app.shell.images import addresses, places
-from app.shell.images import files as images
-from app.widgets import atlas_frame, frame
-from app.widgets.body.note import PLACES, note
-from app.widgets.body.picks import unit_of
+from app.widgets import atlas_frame
+from app.widgets.body import note
+from app.widgets.body.note import PLACES
+from app.widgets.body.picks import select_unit
 from app.widgets.body.scene import Scene, StatMap, Threshold
-from app.widgets.body.viewer import Pick, viewer
+from app.widgets.body.scenes import atlas_scene
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.localizers.results import LocalizerResult
 from fnprune_core.probability import p_text
@@ -33,17 +36,12 @@ def show_contrast(atlas: NetworkAtlas, result: LocalizerResult, *, made: str) ->
     if resources.cortex(atlas.id) is None:
         atlas_frame.offer_cortex(atlas)
         return
-    words = in_words(result)
-    viewer(
+    note.draw(
         scene(atlas, result),
-        key=_KEY,
-        mode=frame.palette().mode,
-        on_pick=lambda pick: take_pick(atlas, pick),
-    )
-    note(
-        words,
         result.layer_table,
         key=_KEY,
+        on_pick=partial(select_unit, atlas.id),
+        on_threshold=None,
         file=f"fnprune-localizer-{result.localizer.name}-layers",
         made=made,
         about=_NOTE,
@@ -64,34 +62,34 @@ def first_threshold(result: LocalizerResult) -> float:
 
 def scene(atlas: NetworkAtlas, result: LocalizerResult) -> Scene:
     """Return what the viewer shows."""
-    version, t = images.version(atlas.id), result.units.t
+    t = result.units.t
     magnitude = np.abs(t[result.alive]) if result.alive.any() else np.abs(t)
     threshold = first_threshold(result)
     limit = max(float(np.quantile(magnitude, _STRONG)), 1.3 * threshold)
     unit = view_state.view().unit
     at = unit if 0 <= unit < atlas.layout.n_units else int(np.abs(t).argmax())
-    still = addresses.atlas_url(
-        atlas.id, version, f"localizers/{result.id}.png", limit=round(limit, 2)
-    )
-    return Scene(
-        anatomy=addresses.anatomy_url(atlas.id, version),
-        overlays=(StatMap(url=addresses.contrast_url(atlas.id, result.id, version), limit=limit),),
-        threshold=Threshold(
-            value=threshold,
-            low=0.5,
-            high=round(max(float(magnitude.max()), threshold + 1.0), 1),
-            label="Threshold |t|",
-            quantity="t",
+    name = f"localizers/{result.id}"
+    return replace(
+        atlas_scene(
+            atlas.id,
+            "",
+            overlays=(StatMap(url=addresses.atlas_url(atlas.id, f"{name}.nii.gz"), limit=limit),),
+            threshold=Threshold(
+                value=threshold,
+                low=0.5,
+                high=round(max(float(magnitude.max()), threshold + 1.0), 1),
+                label="Threshold |t|",
+                quantity="t",
+            ),
+            at=places.of_unit(atlas.id, at),
+            alternative=in_words(result),
+            still=addresses.atlas_url(atlas.id, f"{name}.png", limit=round(limit, 2)),
+            without="The table lists the units.",
+            hint="Press, or Enter, selects the unit.",
+            family="contrast",
+            name="Contrast in the body",
         ),
-        at=places.of_unit(atlas.id, at),
-        layers=images.layers(atlas.id),
-        alternative=in_words(result),
         file=f"fnprune-localizer-{result.localizer.name}",
-        still=still,
-        without="The table lists the units.",
-        hint="Press, or Enter, selects the unit.",
-        family="contrast",
-        name="Contrast in the body",
     )
 
 
@@ -117,13 +115,6 @@ def in_words(result: LocalizerResult) -> str:
         else ", where q is below 0.05."
     )
     return sentence[0].upper() + sentence[1:]
-
-
-def take_pick(atlas: NetworkAtlas, pick: Pick) -> None:
-    """Select the unit in the pressed voxel."""
-    unit = unit_of(atlas.id, pick)
-    if unit is not None:
-        view_state.change(unit=unit)
 
 
 def _picked_unit(atlas: NetworkAtlas, result: LocalizerResult) -> None:

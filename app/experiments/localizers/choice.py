@@ -6,7 +6,8 @@ import streamlit as st
 from app.experiments.localizers import localizer_tasks
 from app.shell import view_state, wording
 from app.shell.jobs import describe_error
-from app.widgets import frame, job_progress
+from app.widgets import controls, frame, job_progress
+from app.widgets.controls import button
 from app.widgets.picture import csv_button
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import TextError
@@ -113,7 +114,7 @@ def show_stimuli(localizer: Localizer) -> None:
                 columns=["condition", "template", "text"],
             )
             csv_button(table, name=f"localizer-{localizer.name}", key="stimuli")
-            st.dataframe(table, hide_index=True, height=300, alt="Stimuli of the localizer")
+            controls.table(table, height=300, alt="Stimuli of the localizer")
 
 
 def run(atlas: NetworkAtlas, localizer: Localizer) -> None:
@@ -121,12 +122,12 @@ def run(atlas: NetworkAtlas, localizer: Localizer) -> None:
     if job_progress.is_active(localizer_tasks.KIND):
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.button(
+        button(
             "Run",
-            type="primary",
-            icon=":material/play_arrow:",
+            "play_arrow",
+            kind="primary",
             key="localizer-run",
-            on_click=_start,
+            does=_start,
             args=(atlas.id, localizer),
         )
         st.caption(

@@ -8,7 +8,7 @@ from app.experiments.localizers import data as cache
 from app.experiments.localizers.localizer_tasks import KIND
 from app.shell import resources, view_state
 from app.shell.jobs import Job
-from app.widgets import frame, job_progress, moved_networks
+from app.widgets import controls, frame, job_progress, moved_networks
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import NetworksMovedError
 from fnprune_core.localizers import ready_made
@@ -39,28 +39,24 @@ def overview(runs: list[Found], name: str) -> None:
             for run in runs
         ]
     )
-    number = st.column_config.NumberColumn
-    event = st.dataframe(
+
+    def open_run(row: int) -> None:
+        chosen = runs[row]
+        is_ready = chosen.name in ready_made.READY
+        view_state.change(localizer=chosen.name if is_ready else chosen.id, show="")
+
+    controls.table(
         table,
-        hide_index=True,
         key=f"localizer-overview-{name}",
-        on_select="rerun",
-        selection_mode="single-row",
+        on_row=open_run,
         alt="Decoding accuracy of every localizer",
-        column_config={
+        columns={
             "accuracy": st.column_config.ProgressColumn(
                 "decoding", min_value=0, max_value=100, format="%.0f %%", color="auto"
             ),
-            "± %": number(format="%.1f"),
+            "± %": "%.1f",
         },
     )
-    rows = event["selection"]["rows"]
-    if rows:
-        chosen_run = runs[rows[0]]
-        key = chosen_run.name if chosen_run.name in ready_made.READY else chosen_run.id
-        if key != name:
-            view_state.change(localizer=key, show="")
-            st.rerun()
 
 
 def show(atlas: NetworkAtlas) -> None:

@@ -8,7 +8,8 @@ import streamlit as st
 from app.experiments.localizers import body, choice, data, figures
 from app.figures.base import in_words
 from app.shell import glossary, recipes, resources, view_state, wording
-from app.widgets import frame
+from app.widgets import controls, frame
+from app.widgets.controls import button
 from app.widgets.picture import csv_button, draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.localizers import control, ready_made
@@ -211,12 +212,12 @@ def pick(atlas: NetworkAtlas, result: LocalizerResult, network: int) -> None:
             label_visibility="collapsed",
             width=320,
         )
-        st.button(
+        button(
             "See its map",
-            icon=":material/neurology:",
+            "neurology",
             key="localizer-open",
-            type="tertiary",
-            on_click=lambda: _select_network(network),
+            kind="tertiary",
+            does=lambda: _select_network(network),
         )
     if view_state.widget("localizer-open"):
         st.switch_page(frame.ATLAS)
@@ -252,7 +253,7 @@ def _draw_table(title: str, table: pd.DataFrame, key: str) -> None:
         st.markdown(f"**{title}**", width="stretch")
         csv_button(table, name=f"localizer-{key}", key=f"localizer-{key}")
     height: int | Literal["content"] = 240 if len(table) > _SHORT else "content"
-    st.dataframe(in_words(table.head(500)), hide_index=True, height=height, alt=title)
+    controls.table(in_words(table.head(500)), height=height, alt=title)
 
 
 def limits(result: LocalizerResult) -> None:

@@ -10,6 +10,7 @@ from app.learn import data as cache
 from app.learn.lesson import Finding
 from app.shell import resources, view_state, wording
 from app.widgets import frame
+from app.widgets.controls import button
 from app.widgets.picture import draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
@@ -72,11 +73,11 @@ def _draw_round(atlas: NetworkAtlas, network: int, round_index: int) -> None:
         networks.domain_bars(share, atlas.domain_names, palette=frame.palette()),
         key="lesson-domains",
     )
-    st.button(
+    button(
         "Next network",
-        icon=":material/arrow_forward:",
+        "arrow_forward",
         key="lesson-next-guess",
-        on_click=lambda: view_state.remember(_ROUND, round_index + 1),
+        does=lambda: view_state.remember(_ROUND, round_index + 1),
     )
 
 

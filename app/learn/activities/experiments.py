@@ -13,6 +13,7 @@ from app.learn.lesson import Finding
 from app.shell import resources, view_state, wording
 from app.shell.jobs import Job
 from app.widgets import frame, job_progress, model_offer
+from app.widgets.controls import button
 from app.widgets.picture import draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import SettingsError
@@ -41,18 +42,18 @@ def contrasts(atlas: NetworkAtlas) -> Finding | None:
     a, b = _choose_conditions(domains)
     shuffle = int(view_state.widget(_SHUFFLE) or 0)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.button(
+        button(
             "Shuffle the documents",
-            icon=":material/shuffle:",
+            "shuffle",
             key="lesson-shuffle",
-            on_click=lambda: view_state.remember(_SHUFFLE, shuffle + 1),
+            does=lambda: view_state.remember(_SHUFFLE, shuffle + 1),
         )
-        st.button(
+        button(
             "True conditions",
-            icon=":material/undo:",
+            "undo",
             key="lesson-true",
-            disabled=not shuffle,
-            on_click=lambda: view_state.remember(_SHUFFLE, 0),
+            is_off=not shuffle,
+            does=lambda: view_state.remember(_SHUFFLE, 0),
         )
         if shuffle:
             st.badge(
@@ -222,9 +223,7 @@ def _run_button(key: tuple[str, str, int], label: str, task: Any) -> BriefResult
 
     job_progress.follow(key[0], on_done=keep_result)
     is_waiting = not job_progress.is_active(key[0]) and key not in results
-    if is_waiting and st.button(
-        label, type="primary", icon=":material/play_arrow:", key=f"run-{key[0]}"
-    ):
+    if is_waiting and button(label, "play_arrow", kind="primary", key=f"run-{key[0]}"):
         job_progress.start(task)
         st.rerun()
     return results.get(key)

@@ -15,7 +15,8 @@ from app.learn.lesson import Finding
 from app.shell import recipes, resources, view_state
 from app.shell.caches import nilearn
 from app.widgets import frame
-from app.widgets.body.note import PLACES, note
+from app.widgets.body import note
+from app.widgets.body.note import PLACES
 from app.widgets.body.scenes import brain_scene, network_scene
 from app.widgets.body.viewer import viewer
 from app.widgets.picture import draw_picture
@@ -86,16 +87,11 @@ def _draw_network(atlas: NetworkAtlas, network: int, z: float) -> None:
         return
     words, table = nilearn.model_facts(atlas.id, network, z)
     scene = network_scene(atlas, network, z=z, limit=limit, words=words)
-    viewer(
+    note.draw(
         replace(scene, family=_FAMILY, solid=1.0),
-        key="lesson-map",
-        mode=frame.palette().mode,
-        on_threshold=_set_threshold,
-    )
-    note(
-        words,
         lambda: table,
         key="lesson-map",
+        on_threshold=_set_threshold,
         file=f"fnprune-lesson-network-{network}",
         made=recipes.code("body", atlas=atlas.id, network=network, z=z),
         about=PLACES,

@@ -5,7 +5,6 @@ from pathlib import Path
 from app.shell import resources
 from app.shell.caching import cached
 from fnprune_core.export.speed import Speed, open_speed
-from fnprune_core.storage.folders import folder_size
 
 
 @cached(max_entries=16)
@@ -19,18 +18,7 @@ def free_folder(plan: str, form: str) -> Path:
     return resources.workspace().root / "exports" / f"model-{plan}-{form}"
 
 
-def size_of(folder: Path) -> int:
-    """Return the bytes of a folder, as it is now."""
-    return folder_size(folder)
-
-
-@cached(max_entries=8)
-def card_of(folder: str, changed_ns: int) -> str:
-    """Return the model card of an export."""
-    return (Path(folder) / "README.md").read_text(encoding="utf-8")
-
-
 def card(folder: Path) -> str:
     """Return the model card of an export, or what became of it."""
     path = folder / "README.md"
-    return card_of(str(folder), path.stat().st_mtime_ns) if path.is_file() else "It was taken away."
+    return path.read_text(encoding="utf-8") if path.is_file() else "It was taken away."

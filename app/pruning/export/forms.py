@@ -8,6 +8,7 @@ import torch
 
 from app.shell import resources, tasks, view_state, wording
 from app.widgets import job_progress
+from app.widgets.controls import button
 from fnprune_core.export import from_workspace, rounding
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.plans.files import stored_plan
@@ -100,11 +101,11 @@ def model_of(pruning_plan: PruningPlan) -> LanguageModel | None:
         )
         if not job_progress.is_active("load"):
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-                st.button(
+                button(
                     "Load the model",
-                    icon=":material/download:",
+                    "download",
                     key="export-load",
-                    on_click=lambda: job_progress.start(tasks.load(model=source)),
+                    does=lambda: job_progress.start(tasks.load(model=source)),
                 )
                 st.caption(
                     "The model is not in memory yet. The size of an export, and which forms the "

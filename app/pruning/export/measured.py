@@ -13,6 +13,7 @@ from app.pruning.prune_tasks import PLAN
 from app.shell import recipes, resources, view_state
 from app.shell.jobs import Job
 from app.widgets import frame, job_progress
+from app.widgets.controls import button, table
 from app.widgets.picture import draw_picture
 from fnprune_core.evaluation import rivals
 from fnprune_core.evaluation.results import paired_difference
@@ -56,9 +57,8 @@ def quality(plan: str) -> None:
         )
         return
     comparison.headline(comparison.results_of_plan(plan), plan)
-    st.dataframe(
+    table(
         pd.DataFrame(rows),
-        hide_index=True,
         key="export-quality",
         alt=f"Perplexity of this plan: {rows[0]['this plan']}, dense {rows[0]['dense']}",
         placeholder="",
@@ -121,9 +121,9 @@ def speed(plan: str, pruning_plan: PruningPlan) -> None:
         return
     forms = speed_forms(pruning_plan.is_uniform)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        is_pressed = st.button(
+        is_pressed = button(
             "Measure again" if measurement_ids else "Measure speed",
-            icon=":material/speed:",
+            "speed",
             key="export-speed-start",
         )
         st.caption(

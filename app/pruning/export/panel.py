@@ -17,6 +17,7 @@ from app.shell.text_choice import TextChoice
 from app.shell.visit import visit_id
 from app.shell.wording import size
 from app.widgets import frame, job_progress, text_picker
+from app.widgets.controls import button, choose, number
 from fnprune_core.errors import FnpruneError
 from fnprune_core.evaluation import rivals
 from fnprune_core.export import rounding
@@ -26,6 +27,7 @@ from fnprune_core.export.model_card import use_of
 from fnprune_core.export.rounding import Rounded
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.plans.plan import PruningPlan
+from fnprune_core.storage.folders import folder_size
 
 _MAX_WINDOWS = 4096
 _LANGUAGES = {"Python": "python", "lm-eval": "bash", "llama.cpp": "bash"}
@@ -36,13 +38,12 @@ def multiple_of(form: str, pruning_plan: PruningPlan) -> int | None:
     if form == "masked":
         return None
     default = rounding.fit_of(pruning_plan, form="uniform").multiple or 1
-    chosen_multiple = st.number_input(
+    chosen_multiple = number(
         "Widths are multiples of",
         1,
         max(pruning_plan.layout.widths),
         default if form != "per-layer" else pruning_plan.settings.multiple or 1,
         key=f"export-multiple-{form}",
-        persist_state="session",
         help="Hardware likes 64. Rounding keeps a few more units, the best of those that would go.",
     )
     return None if form == "per-layer" and chosen_multiple == 1 else int(chosen_multiple)
@@ -53,14 +54,14 @@ def weights_of(form: str) -> str:
     if form != "gguf":
         return "F16"
     return str(
-        st.segmented_control(
+        choose(
             "Weights",
             list(WEIGHT_TYPES),
-            default="F16",
-            required=True,
             key="export-weights",
-            persist_state="session",
+            default="F16",
             help="  \n".join(f"{k}: {row.description}" for k, row in WEIGHT_TYPES.items()),
+            is_labelled=True,
+            is_kept=True,
         )
     )
 
@@ -89,9 +90,7 @@ def plan_again(plan: str, form: str, fit: FormFit) -> None:
     if job_progress.is_active("fit") or texts is None:
         return
     training_note.show_note([resources.plan(plan).settings])
-    if st.button(
-        "Plan again and measure", type="primary", icon=":material/replay:", key="export-fit"
-    ):
+    if button("Plan again and measure", "replay", kind="primary", key="export-fit"):
         order = tasks_export.FitOrder(
             model=view_state.view().model,
             plan=plan,
@@ -231,12 +230,8 @@ def export(plan: str, form: str, pruning_plan: PruningPlan, model: LanguageModel
 
 def _export_button(order: tasks_export.ExportOrder, n_bytes: int, *, is_possible: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        is_pressed = st.button(
-            "Export",
-            type="primary",
-            icon=":material/save:",
-            key="export-start",
-            disabled=not is_possible,
+        is_pressed = button(
+            "Export", "save", kind="primary", key="export-start", is_off=not is_possible
         )
         size_text = f"About {size(n_bytes)}. " if n_bytes else ""
         st.caption(
@@ -264,7 +259,7 @@ def _show_exported() -> None:
     folder = str(exported.folder)
     st.success(
         f"Written, loaded in a fresh process and compared: {wording.plain(folder)}, "
-        f"{size(cache.size_of(exported.folder))}.",
+        f"{size(folder_size(exported.folder))}.",
         icon=":material/check:",
     )
     usage = use_of(exported.folder, form=exported.form, weights=exported.weights)

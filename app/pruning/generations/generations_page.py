@@ -7,6 +7,7 @@ from app.shell import generation_tasks, resources, view_state
 from app.shell.caches import generations as cache
 from app.shell.jobs import Job, describe_error
 from app.widgets import frame, job_progress, model_offer, two_texts
+from app.widgets.controls import button
 from fnprune_core.errors import FnpruneError
 from fnprune_core.evaluation.generation import Prompt, Sampling, encode
 from fnprune_core.models.language_model import LanguageModel
@@ -62,9 +63,7 @@ def open_earlier(id: str | None) -> None:
 
 def write(plan: str, prompt: Prompt, sampling: Sampling, model: LanguageModel | None) -> None:
     """Draw the button that starts both models, and any error of the prompt."""
-    is_pressed = st.button(
-        "Write", type="primary", icon=":material/play_arrow:", disabled=not plan, width="stretch"
-    )
+    is_pressed = button("Write", "play_arrow", kind="primary", is_off=not plan, width="stretch")
     if not plan:
         st.caption("Choose a plan first.")
     else:

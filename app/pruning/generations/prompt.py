@@ -5,6 +5,7 @@ import zlib
 import streamlit as st
 
 from app.shell import codec, view_state, wording
+from app.widgets.controls import choose, number
 from fnprune_core.evaluation.generation import Prompt, Sampling, has_chat_template
 from fnprune_core.evaluation.side_by_side import SideBySide
 from fnprune_core.models.language_model import LanguageModel
@@ -118,14 +119,14 @@ def sampling_of(prompt: Prompt) -> Sampling:
                 persist_state="session",
                 placeholder="Empty: the template's own",
             )
-        next_token = st.segmented_control(
+        next_token = choose(
             "Next token",
             [_GREEDY, _DRAWN],
-            default=_GREEDY,
-            required=True,
             key=_DRAW,
-            persist_state="session",
+            default=_GREEDY,
             help="Drawn tokens differ by chance as well as by the plan: compare several seeds.",
+            is_labelled=True,
+            is_kept=True,
         )
         if next_token != _DRAWN:
             return Sampling(max_new_tokens=int(length))
@@ -137,7 +138,7 @@ def sampling_of(prompt: Prompt) -> Sampling:
             "Top p", 0.05, 1.0, 0.95, 0.05, key=_TOP_P, persist_state="session",
             help="Tokens are drawn from the fewest that together are this probable.",
         )  # fmt: skip
-        seed = st.number_input("Seed", 0, 10**6, 0, key=_SEED, persist_state="session")
+        seed = number("Seed", 0, 10**6, 0, key=_SEED)
     return Sampling(
         max_new_tokens=int(length),
         temperature=float(temperature),

@@ -15,6 +15,7 @@ from app.shell import resources, view_state, wording
 from app.shell.jobs import Job, describe_error
 from app.shell.text_choice import TextChoice
 from app.widgets import frame, job_progress, pinned_units, text_picker
+from app.widgets.controls import number
 from fnprune_core.errors import FnpruneError
 from fnprune_core.evaluation.expectation import N_WRITTEN
 from fnprune_core.machine.load import busy_text
@@ -101,9 +102,7 @@ def choose_measure() -> Measure:
         )
         st.markdown("**Text to measure on**")
         texts = text_picker.pick_texts("evaluate", split="held-out")
-        windows = st.number_input(
-            "Windows at most", 1, 4096, 24, key="prune-windows", persist_state="session"
-        )
+        windows = number("Windows at most", 1, 4096, 24, key="prune-windows")
     return Measure(rivals=tuple(rivals), texts=texts, max_windows=int(windows))
 
 

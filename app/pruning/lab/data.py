@@ -64,10 +64,10 @@ def dimensions() -> Dimensions | None:
     view = view_state.view()
     model = resources.language_model(view.model)
     if model is not None:
-        return _dimensions(model.fingerprint, str(model.dtype), model)
+        return _dimensions(model)
     return preview.preview_of(view.atlas).dimensions if preview.is_prepared(view.atlas) else None
 
 
 @cached(max_entries=4)
-def _dimensions(fingerprint: str, dtype: str, _model: LanguageModel) -> Dimensions:
-    return Dimensions.of(_model)
+def _dimensions(model: LanguageModel) -> Dimensions:
+    return Dimensions.of(model)

@@ -6,6 +6,7 @@ from app.pruning import decision_table
 from app.shell import resources, view_state
 from app.shell.jobs import Failure
 from app.widgets import frame
+from app.widgets.controls import button
 from fnprune_core.errors import CorruptArtifactError, FnpruneError
 from fnprune_core.plans import decision_log
 
@@ -45,9 +46,7 @@ def _show_damage(plan: str) -> None:
         decision_log.read_notes(resources.workspace(), plan)
     except CorruptArtifactError as error:
         frame.error(Failure(message=error.message, hint=error.hint))
-        if st.button(
-            "Set the damaged notes aside", icon=":material/drive_file_move:", key="notes-set-aside"
-        ):
+        if button("Set the damaged notes aside", "drive_file_move", key="notes-set-aside"):
             with frame.explaining():
                 path = decision_log.set_aside(resources.workspace(), plan)
                 decision_log.add_decisions(resources.workspace(), plan, view_state.decisions())

@@ -16,7 +16,7 @@ from app.pruning.lab import data as cache
 from app.pruning.lab import rules, selected
 from app.pruning.lab.table import TableHead, TableRow, lab_table
 from app.shell import resources, view_state, wording
-from app.shell.images.thumbnails import thumbnails
+from app.shell.images.stills import thumbnails
 from app.widgets import frame, network_order
 from app.widgets.picture import csv_button
 from fnprune_core.atlas.network_atlas import NetworkAtlas

@@ -8,6 +8,7 @@ from app.pruning.lab import data as cache
 from app.pruning.lab import rules
 from app.pruning.lab.rules import RULES, Effect, Known, Terms
 from app.shell import resources, view_state, wording
+from app.widgets.controls import button
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 _PENDING = "rule that waits for a word"
@@ -22,24 +23,20 @@ def bar(atlas: NetworkAtlas) -> None:
     with st.container(horizontal=True, gap="xsmall", vertical_alignment="center", key="lab-rules"):
         for name in ("all", "none", "invert"):
             effect = rules.effect(RULES[name], Terms(), facts, dropped)
-            st.button(
+            button(
                 RULES[name].label,
                 key=f"rule-{name}",
-                on_click=_press,
+                does=_press,
                 args=(atlas.id, name, Terms()),
-                disabled=not effect.n_changed,
+                is_off=not effect.n_changed,
             )
         with st.popover("Rules", icon=":material/rule:", key="rules-popover"):
             _trust_rule(atlas.id, facts, dropped)
             _domain_rules(atlas.id, facts, dropped)
             _strength_rule(atlas.id, facts, dropped)
             _tag_rule(atlas.id, facts, dropped)
-        st.button(
-            "Undo",
-            icon=":material/undo:",
-            key="rule-undo",
-            on_click=view_state.undo,
-            disabled=not view_state.can_undo(),
+        button(
+            "Undo", "undo", key="rule-undo", does=view_state.undo, is_off=not view_state.can_undo()
         )
     _ask_about_serving(atlas.id, facts, dropped)
 
@@ -114,13 +111,13 @@ def _rule_button(id: str, name: str, terms: Terms, facts: Known, dropped: Collec
     """Draw a rule's button: it says how many networks would change."""
     rule = RULES[name]
     effect = rules.effect(rule, terms, facts, dropped)
-    st.button(
+    button(
         button_label(name, effect),
-        icon=f":material/{_ICONS[rule.does]}:",
+        _ICONS[rule.does],
         key=f"rule-{name}",
-        on_click=_press,
+        does=_press,
         args=(id, name, terms),
-        disabled=not effect.n_changed,
+        is_off=not effect.n_changed,
         help=f"{wording.count(len(effect.found), 'network')} found, "
         f"{len(effect.pruned)} would lose their protection, and {len(effect.kept)} gain it.",
     )
@@ -172,19 +169,19 @@ def _ask_about_serving(id: str, facts: Known, dropped: Collection[int]) -> None:
     )
     effect_without_serving = effect.sparing()
     with st.container(horizontal=True, gap="xsmall", key="rule-ask"):
-        st.button(
+        button(
             f"Spare {'them' if is_plural else 'it'}",
-            icon=":material/check:",
+            "check",
             key="rule-spare",
-            on_click=_apply,
+            does=_apply,
             args=(name, terms, effect_without_serving),
-            disabled=not effect_without_serving.n_changed,
+            is_off=not effect_without_serving.n_changed,
         )
-        st.button(
+        button(
             f"Leave {'them' if is_plural else 'it'} unprotected too",
-            icon=":material/remove_moderator:",
+            "remove_moderator",
             key="rule-confirm",
-            on_click=_apply,
+            does=_apply,
             args=(name, terms, effect),
         )
         st.button("Cancel", key="rule-cancel", on_click=view_state.forget, args=(_PENDING,))

@@ -10,9 +10,10 @@ from app.figures.markup import visible
 from app.pruning.lab import data as cache
 from app.pruning.lab import rules
 from app.shell import resources, view_state, wording
-from app.shell.images.thumbnails import thumbnails
+from app.shell.images.stills import thumbnails
 from app.shell.jobs import describe_error
 from app.widgets import frame, network_order
+from app.widgets.controls import button
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import FnpruneError
 from fnprune_core.plans import decision_log
@@ -113,13 +114,7 @@ def _draw_buttons(
 
 
 def _button(label: str, icon: str, action: Callable[[], None], *, off: bool = False) -> None:
-    st.button(
-        label,
-        icon=f":material/{icon}:",
-        disabled=off,
-        key=f"lab-{_KEYS[label]}",
-        on_click=action,
-    )
+    button(label, icon, is_off=off, key=f"lab-{_KEYS[label]}", does=action)
 
 
 def _draw_decision(

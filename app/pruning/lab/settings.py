@@ -8,6 +8,7 @@ from app.pruning import form_words
 from app.pruning.checks import MOST_PERCENT
 from app.pruning.lab import amount
 from app.shell import glossary, resources, view_state, wording
+from app.widgets.controls import choose, number
 from fnprune_core.errors import SettingsError
 from fnprune_core.plans.allocation import ALLOCATIONS
 from fnprune_core.plans.plan import PlanSettings
@@ -104,14 +105,14 @@ def _choose_attention() -> int:
 def _more_plan_settings() -> dict[str, Any]:
     """Return the chosen allocation, sink units a layer, seed, and the text of the weights."""
     weights = ""
-    allocation = st.segmented_control(
+    allocation = choose(
         "Allocation over layers",
         list(ALLOCATIONS),
-        format_func=lambda name: ALLOCATIONS[name].label,
-        default="protect-ends",
-        required=True,
+        words=lambda name: ALLOCATIONS[name].label,
         key="prune-allocation",
-        persist_state="session",
+        default="protect-ends",
+        is_labelled=True,
+        is_kept=True,
     )
     if allocation is not None and ALLOCATIONS[allocation].takes_weights:
         weights = st.text_input(
@@ -132,14 +133,7 @@ def _more_plan_settings() -> dict[str, Any]:
         persist_state="session",
         help=glossary.tip("sinks"),
     )
-    seed = st.number_input(
-        "Seed of the random score",
-        0,
-        2**31 - 1,
-        0,
-        key="prune-seed",
-        persist_state="session",
-    )
+    seed = number("Seed of the random score", 0, 2**31 - 1, 0, key="prune-seed")
     return {
         "allocation": allocation,
         "weights": weights,

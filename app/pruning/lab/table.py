@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from app.shell import view_state
 from app.shell.components import component
 
 _component = component("lab_table")
@@ -66,7 +65,7 @@ def lab_table(
     columns: Sequence[TableHead],
     *,
     key: str,
-    facts: Mapping[str, Any],
+    facts: dict[str, Any],
     on: Mapping[str, Callable[[Any], None]],
 ) -> None:
     """Draw the table.
@@ -80,22 +79,5 @@ def lab_table(
         What happens before the page runs again: ``asked`` (the page, and actions that are not
         taken yet), ``sorted`` (statistic).
     """
-
-    def listener(event: str) -> Callable[[], None]:
-        def call_back() -> None:
-            value = view_state.component_value(key, event)
-            if value is not None:
-                on[event](value)
-
-        return call_back
-
-    _component(
-        key=key,
-        data={
-            "rows": [asdict(row) for row in rows],
-            "columns": [asdict(column) for column in columns],
-            **facts,
-        },
-        on_asked_change=listener("asked"),
-        on_sorted_change=listener("sorted"),
-    )
+    told = {"rows": list(map(asdict, rows)), "columns": list(map(asdict, columns))}
+    _component(key, told | facts, **on)

@@ -18,26 +18,16 @@ from fnprune_core.export.speed import WHATS, open_speed, speeds_of_cut
 from fnprune_core.plans import decision_log, files
 from fnprune_core.storage.checksums import readable
 
-_Key = tuple[tuple[str, ...], tuple[str, ...], int]
+
+def _present(_: str) -> object:
+    """Return what changes when the workspace gets other plans, results or names."""
+    notes = resources.workspace().root / decision_log.FOLDER
+    return resources.ids("plans", "evaluations"), resources.changed(notes)
 
 
+@cached(max_entries=4, made_of=_present)
 def history(fingerprint: str) -> History:
     """Return the plans of a model as they are now."""
-    return _history(fingerprint, _key())
-
-
-def _key() -> _Key:
-    """Return a key that changes when the workspace gets other plans, results or names."""
-    workspace = resources.workspace()
-    try:
-        notes_time = (workspace.root / decision_log.FOLDER).stat().st_mtime_ns
-    except OSError:
-        notes_time = 0
-    return tuple(workspace.ids("plans")), tuple(workspace.ids("evaluations")), notes_time
-
-
-@cached(max_entries=4)
-def _history(fingerprint: str, key: _Key) -> History:
     return plan_history.history(resources.workspace(), fingerprint=fingerprint)
 
 
@@ -97,14 +87,10 @@ def kept_by_plans(history: History, text: str) -> dict[tuple[str, ...], tuple[st
     return {kept: tuple(ids) for kept, ids in sets.items()}
 
 
+@cached(max_entries=256, made_of=lambda _: resources.ids("speeds"))
 def speed(plan: str) -> tuple[float, float]:
     """Return how many times as fast as dense a plan reads and writes: its newest measurement."""
     cut_key = str(resources.manifest("plans", plan)["cut_key"])
-    return _speed(cut_key, tuple(resources.workspace().ids("speeds")))
-
-
-@cached(max_entries=256)
-def _speed(cut_key: str, key: tuple[str, ...]) -> tuple[float, float]:
     try:
         [newest, *_] = speeds_of_cut(resources.workspace(), cut_key)
         measured = open_speed(resources.workspace(), newest)

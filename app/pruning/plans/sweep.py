@@ -18,6 +18,7 @@ from app.shell import recipes, resources, view_state, wording
 from app.shell.jobs import Job
 from app.shell.text_choice import TextChoice
 from app.widgets import frame, job_progress, model_offer, text_picker
+from app.widgets.controls import choose, number
 from app.widgets.picture import draw_picture
 from fnprune_core.evaluation.history import History, PlanRecord
 from fnprune_core.models.language_model import LanguageModel
@@ -119,24 +120,14 @@ def _choose_axes(key: str) -> tuple[str, Quantity]:
     """Return the chosen axis and quantity of the picture."""
     axis_names = {"ratio": "Units removed", "parameters": "Parameters kept"}
     with st.container(horizontal=True, gap="small"):
-        name = st.segmented_control(
-            "What is drawn",
-            list(_DRAWN),
-            default=next(iter(_DRAWN)),
-            required=True,
-            key=f"{key}-quantity",
-            label_visibility="collapsed",
-            persist_state="session",
-        )
-        axis = st.segmented_control(
+        name = choose("What is drawn", list(_DRAWN), key=f"{key}-quantity", is_kept=True)
+        axis = choose(
             "Against",
             list(AXES),
-            format_func=axis_names.__getitem__,
-            default="ratio",
-            required=True,
+            words=axis_names.__getitem__,
             key=f"{key}-axis",
-            label_visibility="collapsed",
-            persist_state="session",
+            default="ratio",
+            is_kept=True,
         )
     return axis, _DRAWN[name]
 
@@ -153,9 +144,7 @@ def draw_form(plans: Sequence[PlanRecord]) -> None:
     )
     with st.expander("Text to measure on", icon=":material/menu_book:"):
         texts = text_picker.pick_texts("evaluate", split="held-out")
-        max_windows = st.number_input(
-            "Windows at most", 1, 4096, 24, key="prune-windows", persist_state="session"
-        )
+        max_windows = number("Windows at most", 1, 4096, 24, key="prune-windows")
     if not scores or not ratios or texts is None:
         st.info("Choose at least one score and one ratio.", icon=":material/info:")
         return
@@ -202,9 +191,7 @@ def _choose_settings(plans: Sequence[PlanRecord]) -> tuple[list[str], list[int],
         key="sweep-ratios",
         persist_state="session",
     )
-    seeds = st.number_input(
-        "Random seeds", 1, 20, 3, key="sweep-seeds", width=150, persist_state="session"
-    )
+    seeds = number("Random seeds", 1, 20, 3, key="sweep-seeds", width=150)
     options: dict[str, PlanSettings] = {"The usual settings, all networks": PlanSettings()}
     options |= {title(plan): plan.settings for plan in plans}
     viewed_title = next((title(plan) for plan in plans if plan.id == view_state.view().plan), None)
@@ -221,7 +208,7 @@ def _show_estimate(
     order: SweepOrder, texts: TextChoice, window: int, max_windows: int, model: LanguageModel
 ) -> None:
     with frame.explaining():
-        windows = shared.windows(model.fingerprint, texts, window, max_windows, model)
+        windows = shared.windows(texts, window, max_windows, model)
         n_tokens = resources.recording(order.recording_id).n_tokens
         cost = estimate_sweep(model, windows, order, n_tokens=n_tokens)
         st.caption(

@@ -6,17 +6,12 @@ from app.shell.caching import cached
 from fnprune_core.atlas.topography.laid_out import has_cortex
 
 
+@cached(max_entries=16, made_of=lambda id, _: has_cortex(resources.workspace(), id))
 def palette_of(id: str, mode: Mode) -> Palette:
     """Return a mode's palette with the colours of an atlas's networks."""
-    return _palette_of(id, mode, has_cortex(resources.workspace(), id))
-
-
-@cached(max_entries=16)
-def _palette_of(id: str, mode: Mode, is_laid_out: bool) -> Palette:
-    atlas_cortex = resources.cortex(id) if is_laid_out else None
-    return network_palette(
-        mode, resources.atlas(id).n_networks, None if atlas_cortex is None else atlas_cortex.places
-    )
+    cortex = resources.cortex(id)
+    places = None if cortex is None else cortex.places
+    return network_palette(mode, resources.atlas(id).n_networks, places)
 
 
 def network_colours(id: str, mode: Mode) -> tuple[str, ...]:

@@ -12,7 +12,6 @@ from app.shell.caches.held import Held
 from app.shell.caches.probe import QUICK, probe
 from app.shell.caching import cached
 from app.shell.images import files
-from app.shell.images import live as bodies
 from fnprune_core.atlas.live import LiveRun, recorded_run
 from fnprune_core.lesions.live import LiveOrder, LiveTexts, check_length, run_live
 from fnprune_core.models.language_model import LanguageModel
@@ -68,7 +67,7 @@ def scene(id: str, shown: LiveTexts, *, lesion: str = "") -> LiveScene:
     """
     runs = [shown.healthy] if shown.lesioned is None else [shown.healthy, shown.lesioned]
     return LiveScene(
-        body=bodies.body(id, files.version(id)),
+        body=files.body_alive(id),
         runs=runs,
         silenced=shown.silenced,
         lesion=lesion,
@@ -86,8 +85,8 @@ def still(shown: LiveScene, token: int) -> str:
     return f"data:image/png;base64,{encoded}"
 
 
-@cached(max_entries=8)
-def recorded_still(id: str, session: int, version: str) -> str:
+@cached(max_entries=8, made_of=files.version)
+def recorded_still(id: str, session: int) -> str:
     """Return the brightest frame of a recorded session."""
     shown = scene(id, LiveTexts(healthy=recorded(id, session)))
     return still(shown, shown.brightest())

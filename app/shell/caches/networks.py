@@ -48,18 +48,14 @@ def suggestions(id: str, network: int) -> list[Suggestion]:
     return thresholds.suggested_thresholds(alive_z(id, network), fit=mixture(id, network))
 
 
+def _calibrated_ns(id: str) -> int:
+    path = resources.workspace().root / FOLDER / f"{resources.atlas(id).id}.json"
+    return resources.changed(path)[1]
+
+
+@cached(max_entries=4, made_of=_calibrated_ns)
 def calibration(id: str) -> Calibration | None:
     """Return the calibrated thresholds of an atlas; None if they were not made yet."""
-    path = resources.workspace().root / FOLDER / f"{resources.atlas(id).id}.json"
-    try:
-        time = path.stat().st_mtime_ns
-    except FileNotFoundError:
-        return None
-    return _calibration(id, time)
-
-
-@cached(max_entries=4)
-def _calibration(id: str, time: int) -> Calibration | None:
     try:
         return read_calibration(resources.workspace(), resources.atlas(id))
     except CorruptArtifactError:  # a page needs none; measuring it anew says what is wrong
@@ -102,22 +98,16 @@ def class_effects(id: str, network: int) -> pd.DataFrame:
     return decoding.class_effects(resources.atlas(id), network)
 
 
+@cached(max_entries=64)
 def logit_effects(
     id: str, network: int, z: float | None, model: LanguageModel
 ) -> tuple[list[LogitEffect], list[LogitEffect]]:
     """Return the tokens that a network's own units promote and suppress: members, or beyond z."""
-    return _logit_effects(id, network, z, model.fingerprint, model)
-
-
-@cached(max_entries=64)
-def _logit_effects(
-    id: str, network: int, z: float | None, fingerprint: str, _model: LanguageModel
-) -> tuple[list[LogitEffect], list[LogitEffect]]:
     atlas = resources.atlas(id)
     std = resources.recording(atlas.decomposition.recording_id).std
     weights = decoding.network_weights(atlas, std, network, z=z)
-    with _model.lock:
-        return decoding.logit_effects(_model, weights)
+    with model.lock:
+        return decoding.logit_effects(model, weights)
 
 
 @cached(max_entries=64)
@@ -142,14 +132,10 @@ def pole_facts(id: str, network: int, pole: int, z: float | None) -> dict[str, A
     }
 
 
+@cached(max_entries=8, made_of=resources.assessment_key)
 def statistics(id: str) -> pd.DataFrame:
     """Return one row a network: all statistics that a picture can set against one another."""
-    return resources.network_table(id).join(_statistics(id))
-
-
-@cached(max_entries=8)
-def _statistics(id: str) -> pd.DataFrame:
-    return network_statistics(resources.atlas(id))
+    return resources.network_table(id).join(network_statistics(resources.atlas(id)))
 
 
 @cached(max_entries=8)
@@ -158,18 +144,14 @@ def usual_strength(id: str) -> NDArray[np.float64]:
     return np.maximum(probing.usual_strength(resources.atlas(id)), 1e-12)
 
 
+def _heads_read(id: str) -> object:
+    path = network_heads.path_of(resources.workspace(), id)
+    return resources.changed(path), resources.made_ns(id)
+
+
+@cached(max_entries=4, made_of=_heads_read)
 def heads(id: str) -> NetworkHeads | None:
     """Return which heads carry the networks of an atlas, or None if that was not measured."""
-    path = network_heads.path_of(resources.workspace(), id)
-    try:
-        changed_ns = path.stat().st_mtime_ns
-    except OSError:
-        return None
-    return _heads(id, changed_ns, resources.made_ns(id))
-
-
-@cached(max_entries=4)
-def _heads(id: str, changed_ns: int, made_ns: int) -> NetworkHeads | None:
     return network_heads.read_heads(resources.workspace(), id)
 
 
@@ -196,8 +178,11 @@ def titles_of(tokens: pd.DataFrame) -> list[str]:
     ]
 
 
+_N_SIGNATURE = 6  # networks that show an atlas at a glance
+
+
 @cached(max_entries=4)
-def signature(id: str, n: int = 6) -> list[int]:
+def signature(id: str) -> list[int]:
     """Return a handful of networks that show an atlas at a glance: stable, compact, far apart.
 
     Those on which runs agree at 0.9 or more, and halves of the documents (split-half r of 0.7 or
@@ -209,7 +194,7 @@ def signature(id: str, n: int = 6) -> list[int]:
     agreement = table["run_agreement"].to_numpy()
     order = np.argsort(-table["variance_alone"].to_numpy(), kind="stable")
     order = order[(agreement[order] >= STABLE) | np.isnan(agreement[order])]
-    if (r := table.get("reproducibility")) is not None and (r >= HIGH).sum() >= n:
+    if (r := table.get("reproducibility")) is not None and (r >= HIGH).sum() >= _N_SIGNATURE:
         order = order[r.to_numpy()[order] >= HIGH]
     atlas_cortex = resources.cortex(id)
     if atlas_cortex is None:
@@ -228,7 +213,7 @@ def signature(id: str, n: int = 6) -> list[int]:
         for mode in ("dark", "light")
     ]
     distances = [each / max(each.max(initial=0), 1e-9) for each in (apart, *unlike)]
-    return [compact[i] for i in pieces.far_apart(sum(distances), n)]
+    return [compact[i] for i in pieces.far_apart(sum(distances), _N_SIGNATURE)]
 
 
 def earlier_networks(atlas_id: str) -> dict[int, Identity]:

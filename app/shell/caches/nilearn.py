@@ -32,13 +32,9 @@ class Scan:
     table: pd.DataFrame
 
 
+@cached(max_entries=2, made_of=resources.is_laid_out)
 def grid(id: str) -> VoxelGrid:
     """Return which unit is in which voxel of the body."""
-    return _grid(id, resources.cortex(id) is not None)
-
-
-@cached(max_entries=2)
-def _grid(id: str, has_cortex: bool) -> VoxelGrid:
     return files.open_grid(resources.workspace(), resources.atlas(id))
 
 
@@ -90,6 +86,7 @@ def motor_place(z: float) -> nilearn_plots.Place:
     return nilearn_plots.largest_cluster(nilearn_plots.motor_map(), threshold=z)
 
 
+@cached(max_entries=16)
 def motor_facts(z: float) -> tuple[str, pd.DataFrame]:
     """Return what the real motor map shows, in words, and its clusters."""
     x, y, height = motor_place(z)
@@ -98,21 +95,12 @@ def motor_facts(z: float) -> tuple[str, pd.DataFrame]:
         f"template; its largest cluster lies about ({x:.0f}, {y:.0f}, {height:.0f}) mm; "
         f"{int((_motor_values() > z).sum()):,} voxels have |z| above {z:g}."
     )
-    return words, _motor_peaks(z)
+    return words, nilearn_plots.motor_peaks(threshold=z)
 
 
-@cached(max_entries=16)
-def _motor_peaks(z: float) -> pd.DataFrame:
-    return nilearn_plots.motor_peaks(threshold=z)
-
-
+@cached(max_entries=16, spinner="nilearn draws", made_of=resources.is_laid_out)
 def several(id: str, networks: tuple[int, ...], z: float, mode: Mode) -> Scan:
     """Return a few networks by `plot_prob_atlas`."""
-    return _several(id, networks, z, mode, grid(id).placement)
-
-
-@cached(max_entries=16, spinner="nilearn draws")
-def _several(id: str, networks: tuple[int, ...], z: float, mode: Mode, placement: str) -> Scan:
     atlas, voxels = resources.atlas(id), grid(id)
     smoothed = [cortex.smoothed(voxels.volume(atlas.maps[k])) for k in networks]
     layers = sheets(atlas.layout.n_layers)

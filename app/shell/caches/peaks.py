@@ -15,14 +15,10 @@ from fnprune_core.decomposition.numbering import fingerprint_at
 from fnprune_core.errors import FnpruneError
 
 
-@cached(max_entries=8)
-def _fingerprint(id: str, made_ns: int) -> MapsFingerprint:
-    return fingerprint_at(resources.workspace(), id)
-
-
+@cached(max_entries=8, made_of=resources.made_ns)
 def fingerprint(id: str) -> MapsFingerprint:
     """Return the strongest units of an atlas's networks."""
-    return _fingerprint(id, resources.made_ns(id))
+    return fingerprint_at(resources.workspace(), id)
 
 
 def named_networks(view: ViewState) -> tuple[int, ...]:

@@ -39,16 +39,14 @@ def find(id: str, query: str) -> Found:
     networks, units = search.find(
         atlas,
         resources.recording(atlas.decomposition.recording_id),
-        _index(id, resources.made_ns(id)),
+        _index(id),
         query,
         Said(
             names=resources.network_names(id),
             annotations=resources.annotations(id),
             promoted=promoted.read_promoted(resources.workspace(), atlas),
         ),
-        model=None
-        if model is None
-        else (model, _effects(id, model.fingerprint, atlas.rule(), model)),
+        model=None if model is None else (model, _effects(id, model)),
     )
     return Found(networks=networks, units=units, knows_promoted=model is not None)
 
@@ -62,30 +60,29 @@ def _model_of(id: str) -> LanguageModel | None:
     return model if layout.n_units * int(model.model.config.hidden_size) ** 2 < _MOST_WORK else None
 
 
-@cached(max_entries=2, spinner="Reading the texts for the search, once")
-def _index(id: str, made_ns: int) -> Index:
+@cached(max_entries=2, spinner="Reading the texts for the search, once", made_of=resources.made_ns)
+def _index(id: str) -> Index:
     atlas = resources.atlas(id)
     return build_index(atlas, resources.recording(atlas.decomposition.recording_id))
 
 
-@cached(max_entries=2, spinner="Reading the model's weights for the search, once")
-def _effects(id: str, fingerprint: str, rule: str, _model: LanguageModel) -> EffectsIndex:
+@cached(
+    max_entries=2,
+    spinner="Reading the model's weights for the search, once",
+    made_of=lambda id, _: resources.atlas(id).rule(),
+)
+def _effects(id: str, model: LanguageModel) -> EffectsIndex:
     atlas = resources.atlas(id)
     std = resources.recording(atlas.decomposition.recording_id).std
-    promoted.keep_promoted(resources.workspace(), _model, atlas, std)
-    return effects_of.build_effects(_model, atlas, std)
+    promoted.keep_promoted(resources.workspace(), model, atlas, std)
+    return effects_of.build_effects(model, atlas, std)
 
 
+def _lists_read(id: str) -> object:
+    return resources.changed(lists.path_of(resources.workspace(), id)), resources.made_ns(id)
+
+
+@cached(max_entries=8, made_of=_lists_read)
 def lists_of(id: str) -> lists.Lists:
     """Return an atlas's lists; a small file, read anew when it was changed."""
-    path = lists.path_of(resources.workspace(), id)
-    try:
-        facts = path.stat()
-    except OSError:
-        return lists.Lists()
-    return _lists(id, facts.st_ino, facts.st_mtime_ns, resources.made_ns(id))
-
-
-@cached(max_entries=8)
-def _lists(id: str, file: int, changed_ns: int, made_ns: int) -> lists.Lists:
     return lists.read_lists(resources.workspace(), id)

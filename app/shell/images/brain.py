@@ -47,7 +47,7 @@ def motor_file() -> bytes:
 def motor_still(*, z: float, limit: float) -> bytes:
     """Return the motor map on the template, as PNG."""
     motor = nilearn_plots.motor_map()
-    overlay = Overlay(image=motor, colours=None, low=z, high=limit)
+    overlay = Overlay(image=motor, colours=None, low=z, high=max(limit, 1.01 * z))
     return nilearn_plots.overlaid(
         _template(), [overlay], at=nilearn_plots.peak_of(motor), palette=READING_ROOM
     )

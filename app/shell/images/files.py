@@ -1,7 +1,5 @@
 """Cached images of an atlas as the browser gets them: NIfTI bytes."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,7 +8,9 @@ from numpy.typing import NDArray
 from app.shell import resources
 from app.shell.caching import cached
 from app.shell.images.addresses import version as version
-from fnprune_core.atlas.images import anatomy, smoothing, volumes
+from fnprune_core.atlas.images import anatomy as shading
+from fnprune_core.atlas.images import smoothing, volumes
+from fnprune_core.atlas.images.live_body import LiveBody, live_body
 from fnprune_core.atlas.images.voxels import VoxelGrid, grid_of
 from fnprune_core.atlas.membership import STRONG
 from fnprune_core.errors import ArtifactNotFoundError, SettingsError
@@ -24,13 +24,9 @@ FWHMS = (0, 2, 4, 6, 8)
 _PARTS = ("labels", "strengths")
 
 
+@cached(max_entries=2, made_of=version)
 def grid(id: str) -> VoxelGrid:
     """Return the voxel of each unit of an atlas."""
-    return _grid(id, version(id))
-
-
-@cached(max_entries=2)
-def _grid(id: str, version: str) -> VoxelGrid:
     return grid_of(resources.atlas(id).layout, resources.cortex(id))
 
 
@@ -41,86 +37,70 @@ def layers(id: str) -> list[int]:
     return [int(layer_of_unit[units[:, :, z].max()]) for z in range(units.shape[2])]
 
 
-@cached(max_entries=2)
-def activity(id: str, version: str) -> NDArray[np.float32]:
+@cached(max_entries=2, made_of=version)
+def activity(id: str) -> NDArray[np.float32]:
     """Return how active each unit of an atlas is, for its anatomy."""
     atlas = resources.atlas(id)
-    return anatomy.typical_activity(atlas.maps, atlas.layout)
+    return shading.typical_activity(atlas.maps, atlas.layout)
 
 
-@cached(max_entries=2)
-def anatomy_image(id: str, version: str) -> Any:
+@cached(max_entries=2, made_of=version)
+def anatomy_image(id: str) -> Any:
     """Return the grey anatomy of an atlas as a NIfTI image."""
-    return anatomy.anatomy_image(activity(id, version), grid(id), note=f"anatomy of {id}")
+    return shading.anatomy_image(activity(id), grid(id), note=f"anatomy of {id}")
 
 
-@cached(max_entries=6)
-def anatomy_file(id: str, version: str, grey: str = ACTIVITY) -> bytes:
+@cached(max_entries=6, made_of=version)
+def anatomy(id: str, grey: str = ACTIVITY) -> bytes:
     """Return a grey anatomy of an atlas, one of `greys`, as a ``.nii.gz`` file."""
-    if grey == ACTIVITY:
-        return volumes.compressed(anatomy_image(id, version))
+    if grey in ("", ACTIVITY):
+        return volumes.compressed(anatomy_image(id))
     if grey not in _GREYS:
         raise SettingsError(f"The grey is one of {(ACTIVITY, *_GREYS)}, got {grey[:40]!r}.")
-    values = _GREYS[grey].values(id)
-    return volumes.compressed(anatomy.anatomy_image(values, grid(id), note=f"{grey} of {id}"))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grey:
-    """What an anatomy shows: its name, and the value of each unit where that can be had."""
-
-    label: str
-    exists: Callable[[str], bool]
-    values: Callable[[str], NDArray[np.float32]]
+    values = _GREYS[grey][1](id)
+    return volumes.compressed(shading.anatomy_image(values, grid(id), note=f"{grey} of {id}"))
 
 
 def _sinks(id: str) -> NDArray[np.float32]:
     atlas = resources.atlas(id)
     recording = resources.recording(atlas.decomposition.recording_id)
-    return anatomy.outliers_in_layers(recording.dummy_max, atlas.layout)
+    return shading.outliers_in_layers(recording.dummy_max, atlas.layout)
 
 
 def _weights(id: str) -> NDArray[np.float32]:
     norms = preview_files.open_norms(resources.workspace(), id)["column_norms"]
-    return anatomy.ranks_in_layers(norms, resources.atlas(id).layout)
+    return shading.ranks_in_layers(norms, resources.atlas(id).layout)
 
 
-_GREYS = {
-    "weights": Grey(
-        label="Output weights",
-        exists=lambda id: preview_files.has_preview(resources.workspace(), id),
-        values=_weights,
-    ),
-    "sinks": Grey(
-        label="Attention sinks",
-        exists=lambda id: True,
-        values=_sinks,
-    ),
-}
+#: Other greys: their names, and the value of each unit.
+_GREYS = {"weights": ("Output weights", _weights), "sinks": ("Attention sinks", _sinks)}
 
 
 def greys(id: str) -> dict[str, str]:
     """Return the anatomies that an atlas has beside typical activity, with their names."""
-    return {name: grey.label for name, grey in _GREYS.items() if grey.exists(id)}
+    labels = {name: label for name, (label, _) in _GREYS.items()}
+    if not preview_files.has_preview(resources.workspace(), id):
+        del labels["weights"]  # which the preview reads from the model
+    return labels
 
 
-@cached(max_entries=2)
-def units_file(id: str, version: str) -> bytes:
+@cached(max_entries=2, made_of=version)
+def units(id: str) -> bytes:
     """Return which unit is in each voxel, its flat index + 1, as a ``.nii.gz`` file."""
-    units = np.arange(resources.atlas(id).layout.n_units, dtype=np.int32) + 1
-    return volumes.compressed(volumes.image(grid(id), units, note=f"units of {id}"))
+    numbers = np.arange(resources.atlas(id).layout.n_units, dtype=np.int32) + 1
+    return volumes.compressed(volumes.image(grid(id), numbers, note=f"units of {id}"))
 
 
-@cached(max_entries=64)
-def map_file(id: str, network: int, version: str) -> bytes:
+@cached(max_entries=64, made_of=version)
+def network_map(id: str, network: int) -> bytes:
     """Return a network's map as a ``.nii.gz`` file, to a 65,535th of its range."""
     atlas = resources.atlas(id)
     values = np.asarray(atlas.maps[atlas.check_network(network)], dtype=np.float32)
     return _scaled(id, values, f"network {network} of {id}")
 
 
-@cached(max_entries=16)
-def contrast_file(id: str, localizer: str, version: str) -> bytes:
+@cached(max_entries=16, made_of=version)
+def contrast_map(id: str, localizer: str) -> bytes:
     """Return t of each unit in a localizer that was run on an atlas, as a ``.nii.gz`` file."""
     return _scaled(id, contrast(id, localizer), f"localizer {localizer}")
 
@@ -139,7 +119,7 @@ def _scaled(id: str, values: NDArray[np.float32], note: str) -> bytes:
     return volumes.compressed(image)
 
 
-def parcel_file(id: str, fwhm: int, part: str, version: str, *, members: bool = False) -> bytes:
+def parcels(id: str, fwhm: int, part: str, *, members: bool = False) -> bytes:
     """Return the parcellation of smoothed maps as a ``.nii.gz`` file.
 
     Parameters
@@ -155,16 +135,16 @@ def parcel_file(id: str, fwhm: int, part: str, version: str, *, members: bool = 
         raise SettingsError(f"A smoothing of {fwhm} mm was asked for, of {FWHMS} one is.")
     if part not in _PARTS:
         raise SettingsError(f"A part of the parcellation is one of {_PARTS}, got {part[:40]!r}.")
-    return _parcel_files(id, fwhm, version, members)[part]
+    return _parcel_files(id, fwhm, members)[part]
 
 
-@cached(max_entries=6)
-def _parcel_files(id: str, fwhm: int, version: str, members: bool) -> dict[str, bytes]:
-    labels, strengths = strongest_networks(id, fwhm, version, members=members)
+@cached(max_entries=6, made_of=version)
+def _parcel_files(id: str, fwhm: int, members: bool) -> dict[str, bytes]:
+    labels, strengths = strongest_networks(id, fwhm, members=members)
     hundredths = np.minimum(np.rint(100 * strengths), np.iinfo(np.int16).max).astype(np.int16)
     parts = {"labels": labels, "strengths": hundredths}
     # In the space of the anatomy: beyond its own, a browser would draw the outermost labels on.
-    around = anatomy.margins(grid(id).shape[2])
+    around = shading.margins(grid(id).shape[2])
     images = {
         part: volumes.volume_image(grid(id), volume, note=part, around=around)
         for part, volume in parts.items()
@@ -172,9 +152,9 @@ def _parcel_files(id: str, fwhm: int, version: str, members: bool) -> dict[str, 
     return {part: volumes.compressed(image) for part, image in images.items()}
 
 
-@cached(max_entries=3)
+@cached(max_entries=3, made_of=version)
 def strongest_networks(
-    id: str, fwhm: int, version: str, *, members: bool = False
+    id: str, fwhm: int, *, members: bool = False
 ) -> tuple[NDArray[np.int16], NDArray[np.float32]]:
     """Return each voxel's strongest network + 1, and its smoothed |z|.
 
@@ -191,3 +171,15 @@ def strongest_networks(
         labels[strengths <= STRONG] = 0
         strengths[labels == 0] = 0
     return labels, strengths
+
+
+@cached(max_entries=2, made_of=version)
+def body_alive(id: str) -> LiveBody:
+    """Return an atlas's body for the live scanner, in memory for its stills and files."""
+    return live_body(resources.atlas(id).maps, activity(id), grid(id))
+
+
+@cached(max_entries=4, made_of=version)
+def live_body_bytes(id: str) -> bytes:
+    """Return an atlas's body for the live scanner, as the browser reads it."""
+    return body_alive(id).as_bytes()

@@ -1,88 +1,170 @@
-"""What each address draws: bytes of one image, with the caches of its own module."""
+"""The table of pictures: the address of each, what it asks for, what draws it, and what is kept.
 
-from app.shell.images import brain, files, live, stills, thumbnails
-from app.shell.images.addresses import version
-from app.shell.images.asked import Asked
+Known before anything that draws is imported: what was kept is sent without it.
+"""
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
 
-def anatomy(asked: Asked) -> bytes:
-    """Return an atlas's grey body."""
-    return files.anatomy_file(asked.id, version(asked.id), asked.grey or files.ACTIVITY)
+from starlette.requests import Request
 
+from app.doors import early
 
-def units(asked: Asked) -> bytes:
-    """Return the unit of each voxel."""
-    return files.units_file(asked.id, version(asked.id))
-
-
-def live_body(asked: Asked) -> bytes:
-    """Return an atlas's body for the live scanner."""
-    return live.body_file(asked.id, version(asked.id))
-
-
-def network_map(asked: Asked) -> bytes:
-    """Return a network's map."""
-    return files.map_file(asked.id, asked.network, version(asked.id))
-
-
-def network_still(asked: Asked) -> bytes:
-    """Return a picture of a network's map, where a browser cannot draw it."""
-    return stills.network(
-        asked.id, asked.network, version(asked.id), z=asked.z, limit=asked.high, pole=asked.pole
-    )
+#: Below the path that the server has.
+ATLAS, BRAIN = "/_fnprune/atlases/{id}", "/_fnprune/brain"
+_HIGHEST = 100.0  # of a threshold or an end of colours
+_MOST_BESIDE = 12
+_POLES = {"": 0, "0": 0, "1": 1, "-1": -1}
+_TYPES = {
+    "gz": "application/gzip", "png": "image/png", "webp": "image/webp",
+    "bin": "application/octet-stream",
+}  # fmt: skip
+#: What an address asks for, by name.
+Parts = Mapping[str, Any]
 
 
-def thumbnail(asked: Asked) -> bytes:
-    """Return a small picture of a network's map."""
-    return thumbnails.thumbnail(asked.id, asked.network, version(asked.id), z=asked.z)
+def _number(text: str, *, steps: int) -> float:
+    """Return the nearest step: addresses between two would be ever new pictures to draw and keep.
+
+    Parameters
+    ----------
+    steps : int
+        From 0 to 1.
+    """
+    value = float(text)
+    if not 0 < value <= _HIGHEST:
+        raise ValueError(f"{value:g}, a number above 0 and up to {_HIGHEST:g} was expected")
+    return max(round(value * steps), 1) / steps
 
 
-def several_still(asked: Asked) -> bytes:
-    """Return a picture of a few networks, each in its own colour."""
-    return stills.several(asked.id, asked.networks, version(asked.id), z=asked.z)
+def _networks(text: str) -> tuple[int, ...]:
+    networks = tuple(map(int, text.split(".")))
+    if len(networks) > _MOST_BESIDE or min(networks) < 0:
+        raise ValueError(f"{len(networks)} networks, at most {_MOST_BESIDE} are drawn")
+    return networks
 
 
-def rendering(asked: Asked) -> bytes:
-    """Return a few networks as the viewer renders them."""
-    return stills.rendering(
-        asked.id, asked.networks, version(asked.id), z=asked.z, solid=asked.solid
-    )
+#: A grey's name; a threshold and the end of colours; how solid the body is; networks; a sign;
+#: whether a parcellation is of members of networks, and not of |z|.
+_READ: dict[str, Callable[[str], Any]] = {
+    "grey": str,
+    "z": lambda text: _number(text, steps=10),
+    "limit": lambda text: _number(text, steps=10),
+    "solid": lambda text: min(_number(text, steps=50), 1.0),
+    "networks": _networks,
+    "pole": _POLES.__getitem__,
+    "members": {"0": False, "1": True}.__getitem__,
+}
 
 
-def parcels(asked: Asked) -> bytes:
-    """Return a part of the parcellation."""
-    return files.parcel_file(
-        asked.id, asked.fwhm, asked.part, version(asked.id), members=asked.members
-    )
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An image that an address gives.
+
+    Parameters
+    ----------
+    path : str
+        Of the address; its ending says what kind of image it is.
+    draw : str
+        Module of this package and function that draws it; gets the parts of the address by name.
+    needed, others : tuple of str
+        What the query must and may hold.
+    name : callable, optional
+        Parts to the name of the file that is kept beside the atlas; empty where none is.
+    """
+
+    path: str
+    draw: str
+    needed: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+    name: Callable[[Parts], str] = lambda parts: ""
+
+    @property
+    def media_type(self) -> str:
+        """Kind of image, as an answer says it."""
+        return _TYPES[self.path.rpartition(".")[2]]
+
+    def parts_of(self, request: Request) -> Parts:
+        """Return what a request asks for.
+
+        Raises
+        ------
+        KeyError, ValueError
+            If a needed part is missing, or a part makes no sense.
+        """
+        query = request.query_params
+        given = (*self.needed, *(name for name in self.others if name in query))
+        return {name: _READ[name](query[name]) for name in given} | request.path_params
+
+    def found(self, parts: Parts) -> bytes | None:
+        """Return the image as it was kept, for which little is imported; None if it was not."""
+        if not (name := self.name(parts)):
+            return None
+        from app.shell.images import kept
+
+        return kept.stored(parts["id"], name)
+
+    def drawn(self, parts: Parts) -> bytes:
+        """Return the image, drawn and kept."""
+        early.wait()
+        from app.shell.images import kept
+
+        module, _, function = self.draw.partition(".")
+        draw: Callable[..., bytes] = getattr(import_module(f"app.shell.images.{module}"), function)
+        name = self.name(parts)
+        return kept.file(parts["id"], name, lambda: draw(**parts)) if name else draw(**parts)
 
 
-def parcels_still(asked: Asked) -> bytes:
-    """Return a picture of the parcellation."""
-    return stills.parcels(asked.id, version(asked.id), z=asked.z, members=asked.members)
+def _of_example(name: Callable[[Parts], str]) -> Callable[[Parts], str]:
+    """Return the name for the worked example alone, whose pictures are the first that are seen."""
+
+    def named(parts: Parts) -> str:
+        from app.shell.images import kept
+
+        return name(parts) if kept.is_example(parts["id"]) else ""
+
+    return named
 
 
-def contrast(asked: Asked) -> bytes:
-    """Return a localizer's contrast."""
-    return files.contrast_file(asked.id, asked.localizer, version(asked.id))
+def _anatomy_name(parts: Parts) -> str:
+    return "" if parts.get("grey") else "anatomy.nii.gz"
 
 
-def contrast_still(asked: Asked) -> bytes:
-    """Return a picture of a localizer's contrast."""
-    return stills.contrast(
-        asked.id, asked.localizer, version(asked.id), z=asked.z, limit=asked.high
-    )
+def _map_name(parts: Parts) -> str:
+    return f"network-{parts['network']}.nii.gz"
 
 
-def brain_anatomy(asked: Asked) -> bytes:
-    """Return the template of the human head."""
-    return brain.anatomy_file()
+def _thumbnail_name(parts: Parts) -> str:
+    from app.shell.view_state import DEFAULT_Z
+
+    return f"network-{parts['network']}.webp" if parts["z"] == DEFAULT_Z else ""
 
 
-def motor(asked: Asked) -> bytes:
-    """Return the map of the motor task."""
-    return brain.motor_file()
+def _rendering_name(parts: Parts) -> str:
+    networks = "-".join(map(str, parts["networks"]))
+    return f"rendering-{networks}-{parts['z']:g}-{parts['solid']:g}.webp"
 
 
-def motor_still(asked: Asked) -> bytes:
-    """Return a picture of the motor map."""
-    return brain.motor_still(z=asked.z, limit=asked.high)
+_NETWORK = f"{ATLAS}/networks/{{network:int}}"
+PICTURES = (
+    Picture(f"{ATLAS}/anatomy.nii.gz", "files.anatomy", (), ("grey",), _of_example(_anatomy_name)),
+    Picture(f"{ATLAS}/units.nii.gz", "files.units"),
+    Picture(f"{ATLAS}/live.bin", "files.live_body_bytes"),
+    Picture(f"{_NETWORK}.nii.gz", "files.network_map", name=_of_example(_map_name)),
+    Picture(f"{_NETWORK}.png", "stills.network_map", ("z", "limit"), ("pole",)),
+    Picture(f"{_NETWORK}.webp", "stills.thumbnail", ("z",), name=_thumbnail_name),
+    Picture(f"{ATLAS}/networks.png", "stills.several", ("z", "networks")),
+    Picture(
+        f"{ATLAS}/networks.webp", "stills.rendering", ("z", "solid", "networks"),
+        name=_of_example(_rendering_name),
+    ),
+    Picture(f"{ATLAS}/parcels/{{fwhm:int}}/{{part}}.nii.gz", "files.parcels", (), ("members",)),
+    Picture(f"{ATLAS}/parcels.png", "stills.parcels", ("z",), ("members",)),
+    Picture(f"{ATLAS}/localizers/{{localizer}}.nii.gz", "files.contrast_map"),
+    Picture(f"{ATLAS}/localizers/{{localizer}}.png", "stills.contrast", ("z", "limit")),
+    Picture(f"{BRAIN}/motor.png", "brain.motor_still", ("z", "limit")),
+    Picture(f"{BRAIN}/anatomy.nii.gz", "brain.anatomy_file"),
+    Picture(f"{BRAIN}/motor.nii.gz", "brain.motor_file"),
+)  # fmt: skip

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from app.figures.theme import Mode
-from app.shell import view_state
 from app.shell.components import component
 from app.shell.images import addresses
 
@@ -44,7 +43,7 @@ def scanner_data(
 
     data = data_of(
         scene,
-        body=addresses.live_body_url(atlas_id, addresses.version(atlas_id)),
+        body=addresses.atlas_url(atlas_id, "live.bin"),
         library=addresses.library_url(),
     )
     return data | {
@@ -76,13 +75,12 @@ def live_scanner(
         whether the browser shows the still picture, before the page runs again.
     """
 
-    def report_stop() -> None:
-        event: dict[str, Any] | None = view_state.component_value(key, "stopped")
-        if event and on_stop is not None:
+    def report_stop(event: dict[str, Any]) -> None:
+        if on_stop is not None:
             network = event["network"]
             on_stop(
                 int(event["token"]), None if network is None else int(network), event["isStill"]
             )
 
     shown = {**data, "mode": mode, "told": on_stop is not None}
-    _component(key=key, data=shown, on_stopped_change=report_stop)
+    _component(key, shown, stopped=report_stop)

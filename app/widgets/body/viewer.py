@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from app.doors.here import base_path
 from app.figures.theme import READING_ROOM, Mode
 from app.shell import view_state
 from app.shell.components import component
+from app.shell.images import addresses
 
 if TYPE_CHECKING:
     from app.widgets.body.scene import Scene
@@ -22,7 +22,6 @@ Voxel = tuple[int, int, int]
 #: The colours of everything in the picture, in both modes.
 FILM = READING_ROOM
 _component = component("viewer", "niivue_files", "viewer_images", "viewer_graph", "viewer_controls")
-_LIBRARY = "app/static/niivue/niivue.umd.js"
 #: As FSL has them, for who is used to those; the first is the workbench's own.
 _FSL = {"hot": ("#ff0000", "#ff9900", "#ffff00"), "cold": ("#0000ff", "#3399ff", "#99ffff")}
 _WARM = {"hot": ("#ff7f00", "#ffc400", "#fffe00"), "cold": ("#0000ff", "#0080c4", "#00ff80")}
@@ -66,6 +65,12 @@ def pick_of(event: Any) -> Pick | None:
         return None
 
 
+def set_threshold(threshold: float) -> None:
+    """Keep the viewer's threshold in the view, to the step of the pages' sliders."""
+    low, high = view_state.Z_RANGE
+    view_state.change(z=round(min(max(threshold, low), high), 1))
+
+
 def viewer(
     scene: Scene | Mapping[str, Any],
     *,
@@ -88,22 +93,13 @@ def viewer(
         Called with the threshold once its slider is let go of: what is counted follows it.
     """
 
-    def report_pick() -> None:
-        pick = pick_of(view_state.component_value(key, "picked"))
+    def report_pick(event: Any) -> None:
+        pick = pick_of(event)
         if pick is not None and on_pick is not None:
             on_pick(pick)
 
-    def report_threshold() -> None:
-        value = view_state.component_value(key, "threshold")
-        if value is not None and on_threshold is not None:
-            on_threshold(float(value))
-
-    _component(
-        key=key,
-        data=_data(scene, mode, can_pick=on_pick is not None),
-        on_picked_change=report_pick,
-        on_threshold_change=report_threshold,
-    )
+    data = _data(scene, mode, can_pick=on_pick is not None)
+    _component(key, data, picked=report_pick, threshold=on_threshold)
 
 
 def _data(scene: Scene | Mapping[str, Any], mode: Mode, *, can_pick: bool = True) -> dict[str, Any]:
@@ -116,7 +112,7 @@ def _data(scene: Scene | Mapping[str, Any], mode: Mode, *, can_pick: bool = True
     shown = scene if isinstance(scene, Mapping) else scene.data()
     return {
         **shown,
-        "library": f"{base_path()}/{_LIBRARY}",
+        "library": addresses.library_url(),
         "keys": _KEYS,
         "without": f"{_WITHOUT} {shown['without']}".strip(),
         "picks": can_pick,

@@ -5,6 +5,7 @@ import streamlit as st
 from app.shell import resources, view_state, wording
 from app.shell.caches import search as cache
 from app.widgets import frame
+from app.widgets.controls import button, download
 from app.widgets.search.items import item_row
 from fnprune_core.atlas.lists import lists
 from fnprune_core.atlas.lists.lists import BOOKMARKS, Item
@@ -21,13 +22,13 @@ def toggle(atlas: NetworkAtlas, item: Item, *, key: str) -> None:
     except FnpruneError:  # the dialog of lists tells what is damaged
         return
     label = "Take it from the bookmarks" if is_in else "Put it among the bookmarks"
-    st.button(
+    button(
         label,
-        icon=":material/bookmark_added:" if is_in else ":material/bookmark_add:",
+        "bookmark_added" if is_in else "bookmark_add",
         key=key,
         help=label,
-        type="tertiary",
-        on_click=_put,
+        kind="tertiary",
+        does=_put,
         args=(atlas.id, item, BOOKMARKS, not is_in),
     )
 
@@ -53,13 +54,13 @@ def show_lists(atlas: NetworkAtlas) -> None:
         name = st.selectbox("List", names, key="lists-name")
         for item in stored.items[name]:
             with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-                st.button(
+                button(
                     "Take it out of the list",
-                    icon=":material/close:",
+                    "close",
                     key=f"list-out-{item.kind}-{item.number}",
                     help="Take it out of the list",
-                    type="tertiary",
-                    on_click=_put,
+                    kind="tertiary",
+                    does=_put,
                     args=(atlas.id, item, name, False),
                 )
                 item_row(atlas, item, key="list")
@@ -98,12 +99,10 @@ def _put_open_one(atlas: NetworkAtlas, names: list[str]) -> None:
 def _carry(atlas: NetworkAtlas, stored: lists.Lists) -> None:
     with st.expander("Export and import", icon=":material/swap_vert:"):
         if stored.items:
-            st.download_button(
+            download(
                 "Export as JSON",
                 lists.to_json(stored),
-                file_name=f"fnprune-lists-{atlas.id[:8]}.json",
-                mime="application/json",
-                icon=":material/download:",
+                f"fnprune-lists-{atlas.id[:8]}.json",
                 key="lists-export",
             )
         uploaded = st.file_uploader("Import lists", type=["json"], key="lists-import")

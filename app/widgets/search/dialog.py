@@ -8,6 +8,7 @@ import streamlit as st
 from app.shell import view_state
 from app.shell.components import component
 from app.widgets import frame
+from app.widgets.controls import button
 
 _slash_key = component("slash_key")
 
@@ -17,13 +18,13 @@ def offer() -> None:
     view = view_state.view()
     if not view.atlas:
         return
-    st.button(
+    button(
         "Find",
-        icon=":material/search:",
+        "search",
         key="find-open",
-        type="tertiary",
+        kind="tertiary",
         help="Search networks and units by word, token, domain or name; open lists. Key: /",
-        on_click=lambda: view_state.remember(view_state.SEARCH_IS_OPEN, True),
+        does=lambda: view_state.remember(view_state.SEARCH_IS_OPEN, True),
     )
     # Open until it is dismissed: a run of the whole page, by a job or a bookmark, leaves it so.
     if view_state.widget(view_state.SEARCH_IS_OPEN):

@@ -6,6 +6,7 @@ from app.figures.markup import token_strip
 from app.shell import resources, wording
 from app.shell.caches import search as cache
 from app.widgets import frame
+from app.widgets.controls import choose
 from app.widgets.search import bookmarks
 from app.widgets.search.items import item_row
 from fnprune_core.atlas.lists.lists import Item
@@ -19,10 +20,7 @@ _QUERY = "find-query"
 def show(atlas_id: str) -> None:
     """Draw the choice of search or lists, and what is chosen."""
     atlas = resources.atlas(atlas_id)
-    part = st.segmented_control(
-        "Part", _PARTS, default=_PARTS[0], required=True, key="find-part",
-        label_visibility="collapsed",
-    )  # fmt: skip
+    part = choose("Part", _PARTS, key="find-part")
     if part == "Lists":
         bookmarks.show_lists(atlas)
     else:

@@ -9,7 +9,7 @@ from app.shell import resources, view_state
 from app.shell.caches.colours import network_colours
 from app.shell.images import files as images
 from app.widgets.body.scene import StatMap
-from app.widgets.body.viewer import Pick
+from app.widgets.body.viewer import Pick, set_threshold
 from fnprune_core.atlas import cortex
 from fnprune_core.atlas.topography.laid_out import has_cortex
 from fnprune_core.progress import Cancelled
@@ -153,7 +153,7 @@ def test_words_count_the_raw_units_of_the_poles_that_are_shown(placed) -> None:
 
 
 def test_a_threshold_that_is_let_go_of_is_the_views(state) -> None:
-    body.set_threshold(4.26)
+    set_threshold(4.26)
     assert state["view"].z == 4.3
-    body.set_threshold(99.0)
+    set_threshold(99.0)
     assert state["view"].z == view_state.Z_RANGE[1]

@@ -128,7 +128,7 @@ def test_all_but_the_selected_network_fade_by_layer(palette) -> None:
 
 def test_regions_without_smoothing_are_those_of_single_units(placed) -> None:
     atlas, grid = resources.atlas(placed.atlas), images.grid(placed.atlas)
-    labels, strengths = images.strongest_networks(atlas.id, 0, images.version(atlas.id))
+    labels, strengths = images.strongest_networks(atlas.id, 0)
     found = np.where(grid.values(strengths) > 1.5, grid.values(labels) - 1, -1)
     assert np.array_equal(found, atlas.parcellation(z=1.5))
 
@@ -136,9 +136,7 @@ def test_regions_without_smoothing_are_those_of_single_units(placed) -> None:
 def test_the_body_and_the_legend_are_of_the_same_rule(open_page, placed, members_known) -> None:
     """The body was of |z| while the legend beside it counted members."""
     atlas, grid = resources.atlas(placed.atlas), images.grid(placed.atlas)
-    labels, strengths = images.strongest_networks(
-        atlas.id, 0, images.version(atlas.id), members=True
-    )
+    labels, strengths = images.strongest_networks(atlas.id, 0, members=True)
     shown = np.where(grid.values(strengths) > 0, grid.values(labels) - 1, -1)
     assert np.array_equal(shown, atlas.parcellation())
     # At times as many in so small an atlas: it hangs on last bits of a tiny model.

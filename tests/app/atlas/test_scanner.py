@@ -7,6 +7,7 @@ import pytest
 
 from app.atlas.scanner import side_by_side
 from app.shell import resources, view_state
+from app.widgets.body import note
 from fnprune_core.atlas import cortex
 
 
@@ -44,9 +45,9 @@ def test_both_maps_have_one_threshold_one_limit_and_one_family(example, monkeypa
     drawn = {}
     monkeypatch.setattr(view_state, "view", lambda: view_state.ViewState(z=2.5))
     monkeypatch.setattr(
-        side_by_side, "viewer", lambda scene, **options: drawn.update({options["key"]: scene})
+        note, "viewer", lambda scene, **options: drawn.update({options["key"]: scene})
     )
-    monkeypatch.setattr(side_by_side, "note", lambda *args, **options: None)
+    monkeypatch.setattr(note, "describe", lambda *args, **options: None)
     side_by_side.show_map(resources.atlas(example.atlas), 2)
     model, brain = drawn.values()
     assert model.threshold == brain.threshold

@@ -15,7 +15,6 @@ from app.shell import recipes, resources, view_state, wording
 from app.shell.caches import networks as cache
 from app.shell.caches.colours import network_colours
 from app.shell.images import addresses
-from app.shell.images import files as images
 from app.widgets import frame, token_reader
 from app.widgets.picture import draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas, Passage
@@ -124,7 +123,7 @@ def _take(key: str) -> None:
 def _map(atlas: NetworkAtlas, network: int) -> None:
     z = view_state.view().z
     limit = resources.colour_limit(atlas.id, z)
-    address = addresses.still_url(atlas.id, network, images.version(atlas.id), limit=f"{limit:.2f}")
+    address = addresses.atlas_url(atlas.id, f"networks/{network}.png", limit=f"{limit:.2f}")
     words = f"Network {network} in the body, |z| above {z:g}"
     st.html(
         f'<img src="{html.escape(address)}&amp;z={z:g}" alt="{words}" style="width: 100%; '

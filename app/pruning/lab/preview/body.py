@@ -7,14 +7,13 @@ import streamlit as st
 
 from app.pruning.lab.preview.figures import Sheets, describe, network_table
 from app.shell import resources, view_state, wording
-from app.shell.images import addresses, places
-from app.shell.images import files as images
+from app.shell.images import places
 from app.widgets import atlas_frame, frame, pinned_units
 from app.widgets.body.note import PLACES
 from app.widgets.body.picks import unit_of
-from app.widgets.body.scene import Lesion, Scene, Threshold
-from app.widgets.body.scenes import network_maps
-from app.widgets.body.viewer import Pick, viewer
+from app.widgets.body.scene import Scene, Threshold
+from app.widgets.body.scenes import atlas_scene, lesion_of, network_maps
+from app.widgets.body.viewer import Pick, set_threshold, viewer
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 _KEY = "preview-viewer"
@@ -47,7 +46,7 @@ _NOTE = (
 )
 
 
-def losers(sheets: Sheets, n: int = N_LOSERS) -> list[int]:
+def losers(sheets: Sheets) -> list[int]:
     """Return the networks that lose the largest share of their units, from most to least.
 
     Those that lose nothing are none of them.
@@ -55,27 +54,26 @@ def losers(sheets: Sheets, n: int = N_LOSERS) -> list[int]:
     table = network_table(sheets)
     table = table[(table["network"] >= 0) & (table["would go"] > 0)]
     ranked = table.sort_values("share", ascending=False, kind="stable")
-    return [int(network) for network in ranked["network"].head(n)]
+    return [int(network) for network in ranked["network"].head(N_LOSERS)]
 
 
 def scene(atlas: NetworkAtlas, sheets: Sheets, *, words: str) -> Scene:
     """Return what the viewer shows: the lesioned anatomy, and the networks that lose most."""
-    version, z = images.version(atlas.id), view_state.view().z
+    z = view_state.view().z
     limit = resources.colour_limit(atlas.id, z)
     shares = network_table(sheets).set_index("network")["share"]
     networks = losers(sheets)
-    return Scene(
-        anatomy=addresses.anatomy_url(atlas.id, version),
-        lesion=Lesion(units=addresses.units_url(atlas.id, version), removed=~sheets.keep),
+    return atlas_scene(
+        atlas.id,
+        "lesion",
+        lesion=lesion_of(atlas.id, ~sheets.keep),
         overlays=tuple(
             replace(overlay, name=f"{overlay.name}: {100 * shares[overlay.id]:.0f} % would go")
             for overlay in network_maps(atlas, networks, limit=limit)
         ),
         threshold=Threshold(value=z) if networks else None,
         at=places.of_network(atlas.id, networks[0]) if networks else None,
-        layers=images.layers(atlas.id),
         alternative=words,
-        file=f"fnprune-{atlas.id[:8]}-lesion",
         without="What would go, by layer and by unit, shows the same.",
         hint="Press selects the unit, to pin it; a name opens its network.",
         family="lesion",
@@ -93,12 +91,6 @@ def take_pick(atlas: NetworkAtlas, pick: Pick) -> None:
         view_state.change(unit=unit)
     elif pick.voxel is None and pick.item is not None and 0 <= pick.item < atlas.n_networks:
         atlas_frame.select(pick.item)
-
-
-def set_threshold(threshold: float) -> None:
-    """Set the threshold of the view."""
-    low, high = view_state.Z_RANGE
-    view_state.change(z=round(min(max(threshold, low), high), 1))
 
 
 def _pin_selected(atlas: NetworkAtlas, sheets: Sheets) -> None:

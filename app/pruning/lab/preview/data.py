@@ -15,7 +15,6 @@ from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.pruning import preview_costs as costs
 from fnprune_core.pruning import preview_files
 from fnprune_core.pruning.preview import Preview, PreviewedPlan
-from fnprune_core.storage.json_files import canonical_json
 
 
 def is_prepared(atlas_id: str) -> bool:
@@ -33,13 +32,12 @@ def preview_of(atlas_id: str) -> Preview:
 
 def previewed(atlas_id: str, settings: PlanSettings) -> PreviewedPlan:
     """Return the preview of a plan."""
-    relevant = _relevant(settings)
-    return _previewed(atlas_id, canonical_json(relevant.to_json()), relevant)
+    return _previewed(atlas_id, _relevant(settings))
 
 
 @cached(max_entries=32)
-def _previewed(atlas_id: str, key: str, _settings: PlanSettings) -> PreviewedPlan:
-    return preview_of(atlas_id).plan(_settings)
+def _previewed(atlas_id: str, settings: PlanSettings) -> PreviewedPlan:
+    return preview_of(atlas_id).plan(settings)
 
 
 def losses(atlas_id: str, settings: PlanSettings, z: float | None) -> pd.DataFrame:
@@ -48,13 +46,12 @@ def losses(atlas_id: str, settings: PlanSettings, z: float | None) -> pd.DataFra
     ``network``; ``units``, the share of its parcel's units that would go, NaN without any;
     ``energy``, the share of its energy.
     """
-    relevant = _relevant(settings)
-    return _losses(atlas_id, canonical_json(relevant.to_json()), z, relevant)
+    return _losses(atlas_id, _relevant(settings), z)
 
 
 @cached(max_entries=64)
-def _losses(atlas_id: str, key: str, z: float | None, _settings: PlanSettings) -> pd.DataFrame:
-    preview, keep = preview_of(atlas_id), previewed(atlas_id, _settings).keep
+def _losses(atlas_id: str, settings: PlanSettings, z: float | None) -> pd.DataFrame:
+    preview, keep = preview_of(atlas_id), previewed(atlas_id, settings).keep
     labels, n = parcels(atlas_id, z), resources.atlas(atlas_id).n_networks
     size = np.bincount(labels + 1, minlength=n + 1)[1:]
     n_gone = np.bincount(labels[~keep] + 1, minlength=n + 1)[1:]
@@ -69,13 +66,12 @@ def _losses(atlas_id: str, key: str, z: float | None, _settings: PlanSettings) -
 
 def network_costs(atlas_id: str, settings: PlanSettings) -> pd.DataFrame:
     """Return the cost of dropping each network, one row a network."""
-    relevant = _relevant(settings)
-    return _network_costs(atlas_id, canonical_json(relevant.to_json()), relevant)
+    return _network_costs(atlas_id, _relevant(settings))
 
 
 @cached(max_entries=32, spinner="Estimating what each network costs", alone=True)
-def _network_costs(atlas_id: str, key: str, _settings: PlanSettings) -> pd.DataFrame:
-    return costs.network_costs(preview_of(atlas_id), _settings)
+def _network_costs(atlas_id: str, settings: PlanSettings) -> pd.DataFrame:
+    return costs.network_costs(preview_of(atlas_id), settings)
 
 
 def _relevant(settings: PlanSettings) -> PlanSettings:

@@ -16,6 +16,7 @@ from app.pruning.lab.preview.preview_tasks import prepare_preview
 from app.shell import recipes, resources, view_state, wording
 from app.shell.caches.colours import network_colours
 from app.widgets import atlas_frame, browser_events, frame, job_progress, lasso, pinned_units
+from app.widgets.controls import choose
 from app.widgets.picture import draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import FnpruneError
@@ -264,14 +265,12 @@ def _offer_costs(atlas: NetworkAtlas, settings: PlanSettings, code: str) -> None
 
 
 def _draw_costs(atlas: NetworkAtlas, settings: PlanSettings, code: str) -> None:
-    column = st.segmented_control(
+    column = choose(
         "Estimate",
         list(COSTS),
-        format_func=lambda name: COSTS[name].capitalize(),
-        default="energy",
-        required=True,
+        words=lambda name: COSTS[name].capitalize(),
         key="preview-cost",
-        label_visibility="collapsed",
+        default="energy",
         wrap=True,
     )
     names = resources.network_names(atlas.id)

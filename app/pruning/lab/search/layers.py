@@ -8,6 +8,7 @@ from app.figures.layer_profile import shares_profile
 from app.pruning import training_note
 from app.shell import recipes, resources, view_state, wording
 from app.widgets import frame, model_offer
+from app.widgets.controls import button
 from app.widgets.picture import draw_picture
 from fnprune_core.plans.allocation import WEIGHTED
 from fnprune_core.plans.plan import PlanSettings
@@ -50,12 +51,7 @@ def draw_result(result: AllocationSearch) -> None:
         f"window: perplexity {best.result.perplexity:.2f}, before {first.result.perplexity:.2f}."
     )
     weights = ", ".join(f"{weight:g}" for weight in best.settings.layer_weights)
-    st.button(
-        "Use these weights",
-        icon=":material/check:",
-        key="layers-use",
-        on_click=partial(_use_weights, weights),
-    )
+    button("Use these weights", "check", key="layers-use", does=partial(_use_weights, weights))
 
 
 def _use_weights(weights: str) -> None:

@@ -21,6 +21,7 @@ from app.shell.jobs import Job
 from app.shell.tasks import Task
 from app.shell.text_choice import TextChoice
 from app.widgets import job_progress, model_offer, text_picker
+from app.widgets.controls import button, choose
 from fnprune_core.errors import FnpruneError
 from fnprune_core.evaluation.intervals import with_error
 from fnprune_core.plans.plan import PlanSettings
@@ -61,14 +62,7 @@ def show(settings: PlanSettings) -> None:
         help="Divide the cut by search: over layers, or between units and attention",
     ):  # fmt: skip
         st.markdown("**Divide the cut by search**")
-        name = st.segmented_control(
-            "Between",
-            list(_DIVISIONS),
-            default=next(iter(_DIVISIONS)),
-            required=True,
-            key="division",
-            persist_state="session",
-        )
+        name = choose("Between", list(_DIVISIONS), key="division", is_labelled=True, is_kept=True)
         st.caption(
             f"Plans of this size are tried on up to {trials.MOST_WINDOWS} windows of text "
             "that the recording did not read. The text that Apply measures on has no part in the "
@@ -105,9 +99,7 @@ def _search(division: _Division, settings: PlanSettings, texts: TextChoice | Non
         return
     if order is None:
         return
-    is_pressed = st.button(
-        "Search", icon=":material/balance:", key=f"{division.kind}-start", disabled=texts is None
-    )
+    is_pressed = button("Search", "balance", key=f"{division.kind}-start", is_off=texts is None)
     if is_pressed and texts is not None:
         job_progress.start(division.search(SearchJob(model=view.model, order=order, texts=texts)))
         st.rerun()
@@ -170,11 +162,11 @@ def _offer_best(result: ShareSearch) -> None:
         round(100 * x) for x in (best_mix.settings.ratio, best_mix.settings.attention_ratio)
     )
     st.markdown(f"**{_verdict_text(result)}**")
-    st.button(
+    button(
         f"Use {units} % of units and {attention} % of attention",
-        icon=":material/check:",
+        "check",
         key="shares-use",
-        on_click=partial(_use_shares, units, attention),
+        does=partial(_use_shares, units, attention),
     )
 
 

@@ -8,8 +8,7 @@ from starlette.testclient import TestClient
 
 from app.shell import resources
 from app.shell.caching import CACHES
-from app.shell.images import addresses, kept, thumbnails
-from app.shell.images import files as images
+from app.shell.images import addresses, kept, stills
 from app.shell.images import routes as image_routes
 from app.shell.view_state import DEFAULT_Z
 from fnprune_core.atlas import annotations, cortex
@@ -81,10 +80,10 @@ def test_bytes_that_flipped_are_not_shown(example) -> None:
 def test_thumbnails_at_the_usual_threshold_outlive_the_server(example, monkeypatch, z) -> None:
     cortex.lay_out(resources.workspace(), example.atlas)
     client = TestClient(Starlette(routes=image_routes.routes()))
-    address = addresses.thumbnail_url(example.atlas, 2, images.version(example.atlas), z=z)
+    address = addresses.atlas_url(example.atlas, "networks/2.webp", z=z)
     drawn = client.get(address).content
     CACHES.clear()
-    monkeypatch.setattr(thumbnails, "thumbnail", lambda *args, **options: b"drawn again")
+    monkeypatch.setattr(stills, "thumbnail", lambda *args, **options: b"drawn again")
     again = client.get(address).content
     assert again == (drawn if z == DEFAULT_Z else b"drawn again")
 

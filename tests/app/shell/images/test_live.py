@@ -7,7 +7,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from app.shell import resources
-from app.shell.images import addresses, files, live
+from app.shell.images import addresses, files
 from app.shell.images import routes as image_routes
 from fnprune_core.atlas import cortex
 
@@ -20,11 +20,10 @@ def client(example):
 
 
 def test_the_body_comes_once_and_whole(client, example) -> None:
-    version = files.version(example.atlas)
-    url = addresses.live_body_url(example.atlas, version)
+    url = addresses.atlas_url(example.atlas, "live.bin")
     answer = client.get(url)
     assert answer.status_code == 200
-    body = live.body(example.atlas, version)
+    body = files.body_alive(example.atlas)
     assert answer.content == body.as_bytes()
     assert gzip.decompress(answer.content).endswith(body.grey.tobytes(order="F"))
     again = client.get(url, headers={"If-None-Match": answer.headers["etag"]})
@@ -32,6 +31,6 @@ def test_the_body_comes_once_and_whole(client, example) -> None:
 
 
 def test_an_atlas_that_is_not_there_is_told(client) -> None:
-    answer = client.get(addresses.live_body_url("0" * 16, "x"))
+    answer = client.get(addresses.atlas_url("0" * 16, "live.bin"))
     assert answer.status_code == 404
     assert "0" * 16 in answer.text

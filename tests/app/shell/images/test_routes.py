@@ -17,7 +17,7 @@ from app.shell.images import addresses
 from app.shell.images import files as images
 from app.shell.images import routes as image_routes
 from app.shell.images.drawings import BusyError, Drawings
-from app.shell.images.thumbnails import thumbnails
+from app.shell.images.stills import thumbnails
 from fnprune_core.atlas import cortex
 from fnprune_core.atlas.images.anatomy import margins
 
@@ -35,7 +35,7 @@ def opened(answer):
 
 
 def map_url(id: str, network: int = 2) -> str:
-    return addresses.map_url(id, network, images.version(id))
+    return addresses.map_url(id, network)
 
 
 def test_a_map_comes_back_as_the_units_it_is_of(client, example) -> None:
@@ -48,7 +48,7 @@ def test_a_map_comes_back_as_the_units_it_is_of(client, example) -> None:
 
 def test_the_anatomy_lies_in_the_space_of_the_maps(client, example) -> None:
     id = example.atlas
-    body = opened(client.get(addresses.anatomy_url(id, images.version(id))))
+    body = opened(client.get(addresses.atlas_url(id, "anatomy.nii.gz")))
     grid = images.grid(id)
     around = margins(grid.shape[2])
     inside = np.asanyarray(body.dataobj)[around.inside(grid.shape)]
@@ -64,7 +64,7 @@ def test_another_grey_shows_other_values_in_the_same_body(client, example, monke
     monkeypatch.setattr(images.preview_files, "has_preview", lambda *args: True)
     monkeypatch.setattr(images.preview_files, "open_norms", lambda *args: norms)
     shown = [
-        np.asanyarray(opened(client.get(addresses.anatomy_url(id, images.version(id), **grey)))
+        np.asanyarray(opened(client.get(addresses.atlas_url(id, "anatomy.nii.gz", **grey)))
                       .dataobj)
         for grey in ({}, *({"grey": name} for name in images.greys(id)))
     ]  # fmt: skip
@@ -72,26 +72,26 @@ def test_another_grey_shows_other_values_in_the_same_body(client, example, monke
     for one, other in ((0, 1), (0, 2), (1, 2)):
         assert np.array_equal(shown[one] > 0, shown[other] > 0)
         assert (shown[one] != shown[other]).any()
-    refused = client.get(addresses.anatomy_url(id, images.version(id), grey="<b>"))
+    refused = client.get(addresses.atlas_url(id, "anatomy.nii.gz", grey="<b>"))
     assert refused.status_code == 404
     assert "activity, weights, sinks" in refused.text.replace("'", "")
 
 
 def test_units_and_regions_come_back_as_what_they_are_of(client, example) -> None:
     id, grid = example.atlas, images.grid(example.atlas)
-    version, atlas = images.version(id), resources.atlas(id)
-    units = opened(client.get(addresses.units_url(id, version)))
+    atlas = resources.atlas(id)
+    units = opened(client.get(addresses.atlas_url(id, "units.nii.gz")))
     assert np.array_equal(np.asanyarray(units.dataobj) - 1, grid.unit_of_voxel)
     inside = margins(grid.shape[2]).inside(grid.shape)
     parts = {
-        part: opened(client.get(addresses.parcels_url(id, 0, part, version)))
+        part: opened(client.get(addresses.atlas_url(id, f"parcels/0/{part}.nii.gz")))
         for part in ("labels", "strengths")
     }
     labels, strengths = (np.asanyarray(parts[part].dataobj)[inside] for part in parts)
     assert np.array_equal(grid.values(labels) - 1, np.abs(atlas.maps).argmax(axis=0))
     strongest = np.abs(atlas.maps).max(axis=0)
     np.testing.assert_allclose(grid.values(strengths) / 100, strongest, atol=0.0051)
-    body = opened(client.get(addresses.anatomy_url(id, version)))
+    body = opened(client.get(addresses.atlas_url(id, "anatomy.nii.gz")))
     assert parts["labels"].shape == body.shape
     assert np.array_equal(parts["labels"].affine, body.affine)
 
@@ -101,7 +101,7 @@ def test_a_contrast_is_that_of_its_atlas_alone(client, example, monkeypatch) -> 
     t = np.linspace(-9, 9, resources.atlas(id).layout.n_units)
     result = SimpleNamespace(decomposition_id=id, units=SimpleNamespace(t=t))
     monkeypatch.setattr(images.run, "open_localizer", lambda *args, **kwargs: result)
-    address = addresses.contrast_url(id, "0123456789abcdef", images.version(id))
+    address = addresses.atlas_url(id, "localizers/0123456789abcdef.nii.gz")
     found = images.grid(id).values(opened(client.get(address)).get_fdata())
     assert np.abs(found - t).max() <= np.ptp(t) / 60_000
     still = address.replace(".nii.gz?", ".png?") + "&z=3&limit=9"
@@ -131,10 +131,10 @@ def test_the_real_brain_lies_under_its_map(client) -> None:
 
 
 def test_pictures_of_several_networks_and_of_regions_follow_the_threshold(client, example) -> None:
-    id, version = example.atlas, images.version(example.atlas)
+    id = example.atlas
     for address in (
-        addresses.several_url(id, (2, 0, 4), version),
-        addresses.atlas_url(id, version, "parcels.png"),
+        addresses.several_url(id, "networks.png", (2, 0, 4)),
+        addresses.atlas_url(id, "parcels.png"),
     ):
         pictures = {client.get(f"{address}&z={z}").content for z in (0.5, 1.5)}
         assert len(pictures) == 2
@@ -162,9 +162,9 @@ def test_the_address_changes_once_units_are_laid_out(example) -> None:
 
 def test_a_still_picture_is_drawn_of_a_pole_and_a_threshold(client, example) -> None:
     id = example.atlas
-    address = addresses.still_url(id, 2, images.version(id), limit=4.0, pole=0)
+    address = addresses.atlas_url(id, "networks/2.png", limit=4.0, pole=0)
     pictures = {client.get(f"{address}&z={z}").content for z in (1.0, 2.0)}
-    negative = addresses.still_url(id, 2, images.version(id), limit=4.0, pole=-1)
+    negative = addresses.atlas_url(id, "networks/2.png", limit=4.0, pole=-1)
     pictures.add(client.get(f"{negative}&z=1.0").content)
     assert len(pictures) == 3
     assert all(picture.startswith(b"\x89PNG") for picture in pictures)
@@ -232,12 +232,12 @@ def test_addresses_lie_below_the_path_that_the_server_has(example, monkeypatch) 
 
 def test_addresses_between_two_steps_of_a_slider_give_one_picture(client, example) -> None:
     """Else each new value costs a drawing and, of the example, a file."""
-    id, version = example.atlas, images.version(example.atlas)
+    id = example.atlas
     for name, values in (
         ("networks/2.webp", [f"&z={z}" for z in (1.51, 1.5, 1.4999)]),
         ("networks.webp", [f"&networks=1&z=1&solid={solid}" for solid in (0.401, 0.4, 0.39)]),
     ):
-        address = addresses.atlas_url(id, version, name)
+        address = addresses.atlas_url(id, name)
         tags = {client.get(address + value).headers["etag"] for value in values}
         assert len(tags) == 1
 
@@ -273,5 +273,5 @@ def test_drawings_go_one_by_one_and_too_many_are_refused(example) -> None:
     asyncio.run(ask())
     assert begun == ["first", "second"]
     full = TestClient(Starlette(routes=image_routes.routes(Drawings(most=0))))
-    answer = full.get(addresses.units_url(example.atlas, "0"))
+    answer = full.get(addresses.atlas_url(example.atlas, "units.nii.gz"))
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
