@@ -17,6 +17,7 @@ from app.html_files.images import Both, Maps
 from app.report import charts
 from app.report.axes import padded
 from app.report.inline_svg import Chart, inline_svg, paper
+from fnprune_core.atlas.membership import MARK
 from fnprune_core.atlas.network_atlas import DEFAULT_THRESHOLD
 from fnprune_core.localizers.glm import LEVEL
 from fnprune_core.reliability.assess import trust_table
@@ -115,8 +116,8 @@ def gallery(easel: Easel, _: int) -> Figure:
         Markup('<li>{}<span><i style="background:{}"></i><b>{}</b> {}</span></li>').format(
             image(picture.light, "", css="body" if picture.is_one else "cells"),
             easel.palette.networks[k],
-            k,
-            visible(name),
+            easel.m.number(k),  # a long name would be cut off before its mark
+            visible(name.removesuffix(f" {MARK}")),
         )
         for k, (name, picture) in enumerate(
             (name, easel.maps.small(k)) for k, name in enumerate(easel.m.names)
