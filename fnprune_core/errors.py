@@ -42,7 +42,7 @@ class ModelNotFoundError(FnpruneError):
 
 
 class UnsupportedArchitectureError(FnpruneError):
-    """The model's family is not in the table of architectures."""
+    """No units were found in a model that can be cut, or it is stored in a way that forbids it."""
 
 
 class SettingsError(FnpruneError, ValueError):

@@ -286,7 +286,7 @@ def output_direction(
     Where a family has a norm between the MLP and the residual stream, its gain is applied.
     """
     layer_weights = language_model.layout.split(np.asarray(weights, dtype=np.float64))
-    total = torch.zeros(int(language_model.model.config.hidden_size), dtype=torch.float64)
+    total = torch.zeros(int(language_model.config.hidden_size), dtype=torch.float64)
     architecture = language_model.architecture
     projections = output_projections(language_model.model, architecture)
     layers = layers_of(language_model.model, architecture)

@@ -25,13 +25,18 @@ def doctor(
     *,
     common: CommonOptions,
 ) -> None:
-    """Print a model's anatomy, or say why it cannot be used."""
-    anatomy = asdict(common.load(model).anatomy())
-    if common.wrote_json(anatomy):
+    """Print a model's anatomy, and the proof that its units can be cut; or why it can't be used."""
+    from fnprune_core.models.proof import prove_model
+
+    language_model = common.load(model)
+    anatomy = asdict(language_model.anatomy())
+    proof = asdict(prove_model(language_model.model, language_model.architecture))
+    if common.wrote_json({**anatomy, "proof": proof}):
         return
     widths = sorted(set(anatomy["widths"]))
     anatomy["widths"] = widths[0] if len(widths) == 1 else f"{widths[0]} to {widths[-1]}"
     print_facts("Anatomy", anatomy)
+    print_facts("Silencing a third of the units, and cutting them from a copy", proof)
 
 
 @takes(TextOptions, "reading")

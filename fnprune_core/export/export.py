@@ -183,7 +183,7 @@ def _check_reload(
     """Return the relative difference of a fresh process's logits from the silenced model's."""
     device, tokenizer = language_model.device, language_model.tokenizer
     generator = torch.Generator().manual_seed(0)
-    vocabulary = int(language_model.model.config.vocab_size)
+    vocabulary = int(language_model.config.vocab_size)
     ids = torch.randint(vocabulary, (1, _CHECKED_TOKENS), generator=generator)
     text = PROBE if gguf else _CHECKED_TEXT
     reloaded, token_ids = reload_elsewhere(

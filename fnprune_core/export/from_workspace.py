@@ -23,6 +23,7 @@ from fnprune_core.plans.files import StoredPlan, stored_plan
 from fnprune_core.plans.plan import PruningPlan
 from fnprune_core.progress import Progress, ignore
 from fnprune_core.pruning.compensation import uses_bias
+from fnprune_core.pruning.slicing import NO_WIDTH
 from fnprune_core.scores.units import shown_label
 from fnprune_core.storage.checksums import readable, reasons
 from fnprune_core.storage.workspace import Workspace
@@ -106,6 +107,8 @@ def why_no_form(language_model: LanguageModel, plan: PruningPlan, form: str) -> 
             f"{architecture.family} models have no place for the bias of this plan's compensation. "
             "Plan with none, or with least squares without intercept."
         )
+    if export_form.is_alike and not architecture.width_attribute:
+        return f"{NO_WIDTH}. Export in the masked or per-layer form."
     if export_form.is_alike and plan.n_removed_groups:
         refusal = plain_heads_refusal(
             language_model.model,

@@ -19,6 +19,7 @@ import transformers
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from fnprune_core.models import modeling_per_layer
+from fnprune_core.models.architectures import text_config
 from fnprune_core.models.kv_cache import cache_arguments
 
 CPU_FACTS = Path("/proc/cpuinfo")
@@ -83,7 +84,7 @@ def time_interleaved(
     them alike: pair them by round.
     """
     device = next(next(iter(models.values())).parameters()).device
-    vocabulary = min(int(model.config.vocab_size) for model in models.values())
+    vocabulary = min(int(text_config(model).vocab_size) for model in models.values())
     generator = torch.Generator().manual_seed(_SEED)
     ids = torch.randint(vocabulary, (1, n_prefill), generator=generator).to(device)
     seconds: dict[str, list[tuple[float, float]]] = {label: [] for label in models}

@@ -161,6 +161,7 @@ def fitting(free_bytes: int, bytes_each: int, *, most: int) -> int:
 
 def bytes_per_token(config: Any, dtype: torch.dtype) -> int:
     """Return about how many bytes a token takes in a pass, by what a model's config says."""
+    config = config.get_text_config(decoder=True)
     hidden = int(getattr(config, "hidden_size", 0) or 0)
     width = int(getattr(config, "intermediate_size", 0) or 4 * hidden)
     vocabulary = int(getattr(config, "vocab_size", 0) or 0)

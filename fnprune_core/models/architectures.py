@@ -1,11 +1,15 @@
-"""One row per model family: where a layer's units live, and how their weights are cut.
+"""Where a layer's units live in a model family, and how their weights are cut.
+
+A row of the table is what `fnprune_core.models.structure` finds by itself, written down: it keeps
+the family's name, which fingerprints hold, and spares the search at each load.
 
 A unit is one input column of the MLP's output projection. Everything that knows the names of
 modules, `Conv1D`'s transposed weights or a config's attribute for the width stands here.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, TypeGuard
+from typing import TYPE_CHECKING, Any, Literal, TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -68,7 +72,7 @@ class Architecture:
         Path from the causal model to a projection between final norm and unembedding, which a
         model may lack.
     attention : AttentionModules
-        Where the heads are.
+        Where the heads are; `UNPROVEN` where no cut of heads is proven.
     """
 
     family: str
@@ -169,29 +173,28 @@ ARCHITECTURES: dict[str, Architecture] = {
 }
 
 
-def supported_families() -> str:
-    """Return the families and their model types as one readable line."""
-    return ", ".join(
-        f"{row.family} ({', '.join(row.model_types)})" for row in ARCHITECTURES.values()
-    )
+def known_architecture(config: "PretrainedConfig") -> Architecture | None:
+    """Return the row that serves a config's ``model_type``, or None where none does.
 
-
-def architecture_for(config: "PretrainedConfig") -> Architecture:
-    """Return the row that serves a config.
-
-    Raises
-    ------
-    UnsupportedArchitectureError
-        If no row names the config's ``model_type``.
+    Other models are found by their structure: see `fnprune_core.models.structure`.
     """
     for row in ARCHITECTURES.values():
         if config.model_type in row.model_types:
             return row
-    raise UnsupportedArchitectureError(
-        f"Models of type {config.model_type!r} are not supported: no row in the table of "
-        "architectures says where their MLP's output projection is.",
-        hint=f"These families work: {supported_families()}.",
-    )
+    return None
+
+
+def value_of(config: "PretrainedConfig", name: str) -> Any:
+    """Return a value of a config, or None where it has none, or one for each layer (Gemma 4)."""
+    with suppress(Exception):  # transformers has an error of its own for values by layer
+        return getattr(config, name)
+    return None
+
+
+def text_config(model: "PreTrainedModel") -> "PretrainedConfig":
+    """Return the config of the decoder of text, which a multimodal model wraps in its own."""
+    config: PretrainedConfig = model.config.get_text_config(decoder=True)
+    return config
 
 
 def layers_of(model: "PreTrainedModel", architecture: Architecture) -> list[nn.Module]:

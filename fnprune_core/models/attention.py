@@ -9,8 +9,14 @@ from numpy.typing import NDArray
 from torch import nn
 
 from fnprune_core.errors import UnsupportedArchitectureError
-from fnprune_core.models.architectures import Architecture, layers_of, weight_of
-from fnprune_core.models.attention_modules import Feeding
+from fnprune_core.models.architectures import (
+    Architecture,
+    layers_of,
+    text_config,
+    value_of,
+    weight_of,
+)
+from fnprune_core.models.attention_modules import UNPROVEN, AttentionModules, Feeding
 from fnprune_core.models.layout import UnitLayout
 
 if TYPE_CHECKING:
@@ -74,6 +80,11 @@ class AttentionLayout:
             start += n_groups * size
         return np.concatenate(module_rows)
 
+    def counts(self, modules: AttentionModules) -> list[tuple[str, str, int]]:
+        """Return the attributes that count heads: module, attribute, how many a group adds."""
+        per_group = {"groups": 1, "heads": self.heads_per_group, "dimensions": self.group_size}
+        return [(each.module, each.attribute, per_group[each.counts]) for each in modules.counts]
+
     def sum_by_group(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return sums over each group's dimensions, given one value a dimension of all layers."""
         return np.asarray(values.reshape(-1, self.group_size).sum(axis=1))
@@ -95,10 +106,16 @@ def attention_layout(model: "PreTrainedModel", architecture: Architecture) -> At
     UnsupportedArchitectureError
         If a module is missing, or its sizes are not those of the config's heads.
     """
-    config: Any = model.config
+    config: Any = text_config(model)
     n_heads = int(config.num_attention_heads)
-    n_groups = int(getattr(config, "num_key_value_heads", None) or n_heads)
+    n_groups = int(value_of(config, "num_key_value_heads") or n_heads)
     modules = architecture.attention
+    if modules is UNPROVEN:
+        raise UnsupportedArchitectureError(
+            f"No way to cut heads of {architecture.family} models is proven: queries, keys and "
+            "values lie otherwise, or share what a cut would break.",
+            hint="Its MLP units can still be pruned: set the attention ratio to 0.",
+        )
     layers = layers_of(model, architecture)
     try:
         inputs = {weight_of(output).shape[1] for output in attention_outputs(model, architecture)}
@@ -150,7 +167,7 @@ def plain_heads_refusal(
     model: "PreTrainedModel", architecture: Architecture, layout: AttentionLayout, n_groups: int
 ) -> str:
     """Return why no plain config can say that each layer has `n_groups` groups, else ""."""
-    config: Any = model.config
+    config: Any = text_config(model)
     if n_groups == layout.groups.widths[0]:
         return ""
     if not architecture.attention.has_head_size:

@@ -78,6 +78,8 @@ def _separate(prefix: str) -> tuple[Feeding, ...]:
     return tuple(Feeding(path=f"{prefix}.{letter}_proj", parts=(letter,)) for letter in "qkv")
 
 
+#: A model whose heads no cut has proven: its MLP units are pruned, its attention is not.
+UNPROVEN = AttentionModules(output="", feeding=())
 #: Qwen2, Mistral: three projections, none has a home for a bias of the output.
 SEPARATE = AttentionModules(output="self_attn.o_proj", feeding=_separate("self_attn"))
 #: Llama, Qwen3, Gemma: the same with a switch.

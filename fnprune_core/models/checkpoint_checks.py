@@ -22,7 +22,7 @@ from fnprune_core.inputs.json_values import parse_json, whole
 from fnprune_core.inputs.tensor_files import gguf_header, stored_tensors
 
 if TYPE_CHECKING:
-    from transformers import PretrainedConfig
+    from transformers import PretrainedConfig, PreTrainedModel
 
 CONFIG = "config.json"
 MOST_CONFIG_BYTES = 16_000_000
@@ -155,9 +155,18 @@ def check_sizes(
             raise _damaged(source, file, str(error)) from error
 
 
+def blank_model(config: "PretrainedConfig") -> "PreTrainedModel":
+    """Return the model of a config without any weights: on the device ``meta``, in milliseconds."""
+    with torch.device("meta"):
+        model: PreTrainedModel = transformers.AutoModelForCausalLM.from_config(
+            copy.deepcopy(config), trust_remote_code=False
+        )
+    return model
+
+
 def check_memory(
     source: str,
-    config: "PretrainedConfig",
+    model: "PreTrainedModel",
     *,
     dtype: torch.dtype,
     device: torch.device,
@@ -165,18 +174,13 @@ def check_memory(
 ) -> None:
     """Refuse a model that free memory does not hold, or that asks for far more than its files.
 
-    It is built without any weights for that (on the device ``meta``), which takes milliseconds a
-    layer.
-
     Parameters
     ----------
+    model : PreTrainedModel
+        Without weights: see `blank_model`.
     n_stored : int or None
         Numbers in the files, where that is known.
     """
-    with torch.device("meta"):
-        model = transformers.AutoModelForCausalLM.from_config(
-            copy.deepcopy(config), trust_remote_code=False
-        )
     n_values = sum(parameter.numel() for parameter in model.parameters())
     n_bytes = n_values * dtype.itemsize + sum(
         buffer.numel() * buffer.element_size() for buffer in model.buffers()

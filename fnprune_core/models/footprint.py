@@ -14,6 +14,7 @@ from fnprune_core.models.architectures import (
     weight_of,
 )
 from fnprune_core.models.attention import group_parameters
+from fnprune_core.models.attention_modules import UNPROVEN
 from fnprune_core.models.language_model import LanguageModel
 
 
@@ -74,7 +75,9 @@ class Dimensions:
     def of(cls, language_model: LanguageModel) -> "Dimensions":
         """Return the dimensions of a model in memory."""
         model, architecture = language_model.model, language_model.architecture
-        anatomy, attention = language_model.anatomy(), language_model.attention
+        anatomy = language_model.anatomy()
+        has_groups = architecture.attention is not UNPROVEN
+        n_groups = language_model.attention.groups.n_units if has_groups else 0
         parameters, macs = [], []
         for layer, module in enumerate(output_projections(model, architecture)):
             modules = [module, *feeding_modules(model, architecture, layer)]
@@ -89,12 +92,14 @@ class Dimensions:
             n_parameters=anatomy.n_parameters,
             parameter_bytes=anatomy.parameter_bytes,
             matrix_macs=matrices + weight_of(model.get_output_embeddings()).numel(),
-            n_heads_in_all=attention.groups.n_units * attention.heads_per_group,
-            head_size=attention.head_size,
-            n_groups=attention.groups.n_units,
-            heads_per_group=attention.heads_per_group,
-            parameters_per_group=group_parameters(model, architecture, attention, 0),
-            macs_per_group=_group_matrix_entries(language_model),
+            n_heads_in_all=anatomy.n_layers * anatomy.n_heads,
+            head_size=anatomy.head_size,
+            n_groups=n_groups,
+            heads_per_group=anatomy.n_heads // anatomy.n_kv_heads,
+            parameters_per_group=group_parameters(model, architecture, language_model.attention, 0)
+            if has_groups
+            else 0,
+            macs_per_group=_group_matrix_entries(language_model) if has_groups else 0,
             dtype=anatomy.dtype,
             parameters_per_unit=tuple(parameters),
             macs_per_unit=tuple(macs),

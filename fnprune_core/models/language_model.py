@@ -14,18 +14,21 @@ from fnprune_core.errors import FingerprintMismatchError, SettingsError
 from fnprune_core.models.architectures import (
     Architecture,
     BiasHome,
-    architecture_for,
     feeding_modules,
+    known_architecture,
     output_projections,
+    text_config,
     unit_layout,
+    value_of,
     weight_of,
 )
 from fnprune_core.models.attention import AttentionLayout, attention_layout
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.models.pace import Pace, Work
+from fnprune_core.models.proof import proven_architecture
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 _FINGERPRINT_SAMPLES = 1024
 _TIMED_TOKENS = 256
@@ -74,6 +77,11 @@ class LanguageModel:
     pace: Pace = field(default_factory=Pace)
 
     @property
+    def config(self) -> "PretrainedConfig":
+        """The config of the decoder of text: sizes, heads, vocabulary."""
+        return text_config(self.model)
+
+    @property
     def device(self) -> torch.device:
         """Device of the input embedding, to which token ids go."""
         return weight_of(self.model.get_input_embeddings()).device
@@ -91,7 +99,7 @@ class LanguageModel:
     @property
     def context_size(self) -> int | None:
         """Most tokens that the model reads at once, if its config says so."""
-        size = getattr(self.model.config, "max_position_embeddings", None)
+        size = getattr(self.config, "max_position_embeddings", None)
         return None if size is None else int(size)
 
     def seconds_per_token(self, work: Work = "pass") -> float:
@@ -133,7 +141,7 @@ class LanguageModel:
 
     def anatomy(self) -> Anatomy:
         """Return the model's anatomy."""
-        config = self.model.config
+        config = self.config
         n_heads = int(config.num_attention_heads)
         parameters = {id(p): p for p in self.model.parameters()}.values()
         mlp = [
@@ -153,8 +161,8 @@ class LanguageModel:
             widths=self.layout.widths,
             n_units=self.layout.n_units,
             n_heads=n_heads,
-            n_kv_heads=int(getattr(config, "num_key_value_heads", None) or n_heads),
-            head_size=int(getattr(config, "head_dim", None) or config.hidden_size // n_heads),
+            n_kv_heads=int(value_of(config, "num_key_value_heads") or n_heads),
+            head_size=int(value_of(config, "head_dim") or config.hidden_size // n_heads),
             vocabulary_size=int(config.vocab_size),
             n_parameters=sum(p.numel() for p in parameters),
             n_mlp_parameters=sum(p.numel() for p in mlp),
@@ -199,9 +207,9 @@ def wrap_model(
     Raises
     ------
     UnsupportedArchitectureError
-        If the family is not in the table, or its modules are not where the table says.
+        If no units are found that can be cut, or the modules are not where the table says.
     """
-    architecture = architecture_for(model.config)
+    architecture = known_architecture(model.config) or proven_architecture(model)
     return LanguageModel(
         model=model.eval(),
         tokenizer=tokenizer,

@@ -1,8 +1,9 @@
 """Loading language models: hub ids, folders, GGUF files; devices, dtypes and errors."""
 
 import os
+import re
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,10 +20,11 @@ from fnprune_core.errors import (
     UnsupportedArchitectureError,
 )
 from fnprune_core.inputs.files import path_of
-from fnprune_core.models.architectures import architecture_for, supported_families
+from fnprune_core.models.architectures import known_architecture, weight_of
 from fnprune_core.models.checkpoint_checks import (
     CONFIG,
     LIMITS,
+    blank_model,
     check_folder,
     check_gguf,
     check_memory,
@@ -30,6 +32,7 @@ from fnprune_core.models.checkpoint_checks import (
 )
 from fnprune_core.models.embedded import embedded_model_folder
 from fnprune_core.models.language_model import LanguageModel, wrap_model
+from fnprune_core.models.structure import propose
 from fnprune_core.progress import Progress, ignore
 
 if TYPE_CHECKING:
@@ -38,6 +41,8 @@ if TYPE_CHECKING:
 EMBEDDED = "embedded"
 #: Endings of pickles, whose reading can run code that lies in them.
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".msgpack")
+#: A weight or a bias of a projection in a numbered layer; buffers that old files keep are none.
+_LAYER_NAME = re.compile(r"\.\d+\..*(proj|fc|dense|attn|mlp|norm)\w*\.(weight|bias)$")
 _PER_LAYER_TYPE = "fnprune_"  # the model type of configs of `modeling_per_layer` begins so
 DTYPES: dict[str, torch.dtype] = {
     "float32": torch.float32,
@@ -182,8 +187,8 @@ def _explained_error(source: str, error: Exception) -> FnpruneError:
     if "trust_remote_code" in text or "does not recognize this architecture" in text:
         return UnsupportedArchitectureError(
             f"The model {source!r} needs code of its own, or a newer transformers.",
-            hint=f"Code from a checkpoint is never run. These families work: "
-            f"{supported_families()}.",
+            hint="Code from a checkpoint is never run. What this transformers "
+            f"({transformers.__version__}) knows by itself works.",
         )
     if "UnpicklingError" in kinds or "cannot be loaded with `safetensors`" in text:
         return _pickle_error(source, "pytorch_model.bin or alike")
@@ -202,9 +207,23 @@ def _explained_error(source: str, error: Exception) -> FnpruneError:
 
 
 def _check_complete(
-    source: str, missing: Sequence[str], tokenizer: "PreTrainedTokenizerBase"
+    source: str, found: Mapping[str, Any], tokenizer: "PreTrainedTokenizerBase"
 ) -> None:
-    """Refuse missing weights, which transformers would draw at random, and an empty vocabulary."""
+    """Refuse missing weights, which transformers would draw at random, and an empty vocabulary.
+
+    Parameters
+    ----------
+    found : mapping
+        What transformers says of loading: ``missing_keys`` and ``unexpected_keys``.
+    """
+    missing = sorted(found["missing_keys"])
+    layers = [name for name in sorted(found["unexpected_keys"]) if _LAYER_NAME.search(name)]
+    if layers:
+        raise ModelNotFoundError(
+            f"The weights of {source!r} hold {len(layers)} tensors of layers that its config does "
+            f"not ask for, {layers[0]} among them: the model would be another one.",
+            hint="Fetch the model again, or check that config.json belongs to these weights.",
+        )
     if missing:
         raise ModelNotFoundError(
             f"The weights of {source!r} lack {len(missing)} parameters that its config asks for, "
@@ -216,6 +235,19 @@ def _check_complete(
             f"The tokenizer of {source!r} turns text into nothing: its files are missing or "
             "damaged.",
             hint="Put tokenizer.json and tokenizer_config.json beside config.json.",
+        )
+
+
+def _check_vocabulary(
+    source: str, model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase"
+) -> None:
+    """Refuse a tokenizer that gives ids for which the model has no embedding."""
+    n_rows = weight_of(model.get_input_embeddings()).shape[0]
+    highest = max(tokenizer.get_vocab().values(), default=0)
+    if highest >= n_rows:
+        raise ModelNotFoundError(
+            f"The tokenizer of {source!r} has ids up to {highest:,}, the model embeds {n_rows:,}.",
+            hint="Put the tokenizer's files of this very model beside config.json.",
         )
 
 
@@ -280,7 +312,8 @@ def _read_model(
         if "device_map" not in arguments:
             torch.nn.Module.to(loaded[0], device)
     model: PreTrainedModel = loaded[0]
-    _check_complete(source, sorted(loaded[1]["missing_keys"]), tokenizer)
+    _check_complete(source, loaded[1], tokenizer)
+    _check_vocabulary(source, model, tokenizer)
     return model, tokenizer
 
 
@@ -315,14 +348,12 @@ def load_model(
     ModelNotFoundError
         If nothing is there, or it is gated or damaged.
     UnsupportedArchitectureError
-        If the family is not in the table, or the checkpoint is quantised; raised before any
-        weight is read.
+        If no units are found that can be cut, or the checkpoint is quantised.
     """
     location, extra, name = _locate(source)
     if source == EMBEDDED:
         location = str(embedded_model_folder(progress=progress))
     config, n_stored = _read_config(source, location, extra)
-    architecture_for(config)
     quantisation = getattr(config, "quantization_config", None)
     if quantisation and "gguf_file" not in extra:
         is_mapping = isinstance(quantisation, Mapping)
@@ -331,15 +362,23 @@ def load_model(
             f"The model {source!r} is quantised ({method}); units are cut from plain weights.",
             hint="Give the checkpoint it was made from, or a GGUF file, which is dequantised.",
         )
+    if config.is_encoder_decoder:
+        raise UnsupportedArchitectureError(
+            f"The model {source!r} reads with an encoder and writes with a decoder.",
+            hint="fnprune works on models that only decode: Llama, Qwen, Mistral, GPT and alike.",
+        )
+    with _loading_errors(source):
+        blank = blank_model(config)
+    if known_architecture(config) is None:
+        next(propose(blank))  # what is refused by its shapes is refused before a weight is read
     torch_device = choose_device("auto" if device == "sharded" else device)
     arguments: dict[str, Any] = {"dtype": choose_dtype(dtype, torch_device)}
     if device == "sharded":
         arguments["device_map"] = "auto"
     else:
-        with _loading_errors(source):
-            check_memory(
-                source, config, dtype=arguments["dtype"], device=torch_device, n_stored=n_stored
-            )
+        check_memory(
+            source, blank, dtype=arguments["dtype"], device=torch_device, n_stored=n_stored
+        )
     model, tokenizer = _read_model(source, location, {**extra, **arguments}, torch_device)
     if "gguf_file" in extra and hasattr(model.config, "quantization_config"):
         # A dequantised GGUF still says it is quantised, and then refuses to be saved.

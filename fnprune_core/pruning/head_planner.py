@@ -188,6 +188,8 @@ def parameters_of_groups(
     language_model: LanguageModel, removed_groups: Sequence[NDArray[np.int64]]
 ) -> int:
     """Return how many parameters go with KV groups, given those that go from each layer."""
+    if not any(len(groups) for groups in removed_groups):
+        return 0
     layout = language_model.attention
     return sum(
         len(groups)

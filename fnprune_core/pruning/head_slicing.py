@@ -98,7 +98,7 @@ def cut_heads(
             columns = torch.from_numpy(layout.dimensions(groups))
             cut_columns(output, columns, refit=cut, masks=masks)
             if not masks:
-                set_head_counts(module, _head_counts(architecture, layout), len(groups))
+                set_head_counts(module, layout.counts(architecture.attention), len(groups))
 
 
 def give_biases(projections: Sequence[nn.Module]) -> bool:
@@ -139,18 +139,5 @@ def per_layer_attention(
         "output": attention.output,
         "columns": layout.group_size,
         "output_bias": has_bias,
-        "counts": _head_counts(architecture, layout),
+        "counts": layout.counts(architecture.attention),
     }
-
-
-def _head_counts(architecture: Architecture, layout: AttentionLayout) -> list[list[Any]]:
-    """Return the attributes that count heads: module, attribute, how many a group adds."""
-    per_group = {
-        "groups": 1,
-        "heads": layout.heads_per_group,
-        "dimensions": layout.group_size,
-    }
-    return [
-        [count.module, count.attribute, per_group[count.counts]]
-        for count in architecture.attention.counts
-    ]

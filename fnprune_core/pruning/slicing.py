@@ -16,11 +16,13 @@ from fnprune_core.models.architectures import (
     feeding_rows,
     output_projections,
     replace_weight,
+    text_config,
     weight_of,
 )
 from fnprune_core.models.attention import plain_heads, plain_heads_refusal
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.silencing import AttentionCut, Refit
+from fnprune_core.models.structure import set_in_config
 from fnprune_core.plans.plan import PruningPlan
 from fnprune_core.pruning.head_slicing import (
     attention_has_bias,
@@ -33,6 +35,10 @@ from fnprune_core.pruning.head_slicing import (
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
+
+
+#: Why some families have no uniform form.
+NO_WIDTH = "This model's config has no number of its own for the width of an MLP"
 
 
 def prune(
@@ -61,13 +67,13 @@ def prune(
     """
     model = _cut_copy(language_model, plan, refits, masks=False)
     architecture = language_model.architecture
-    if plan.is_uniform:
-        setattr(model.config, architecture.width_attribute, plan.kept_widths[0])
+    if plan.is_uniform and architecture.width_attribute:
+        set_in_config(model.config, architecture.width_attribute, plan.kept_widths[0])
         if plan.n_removed_groups and not _heads_refusal(language_model, plan):
             for name, value in plain_heads(
                 language_model.attention, plan.kept_group_counts[0]
             ).items():
-                setattr(model.config, name, value)
+                setattr(text_config(model), name, value)
     return model
 
 
@@ -129,6 +135,8 @@ def slice_uniformly(
         or a plain config of the family cannot say that there are fewer heads.
     """
     _check_bias_home(language_model, refits)
+    if not language_model.architecture.width_attribute:
+        raise PlanError(f"{NO_WIDTH}.", hint="Export in the masked or per-layer form.")
     if not plan.is_uniform:
         noun, counts = "units", plan.kept_widths
         if len(set(counts)) == 1:
@@ -185,6 +193,8 @@ def slice_per_layer(
     # The copy already is what the class builds from its config; only its name is missing.
     model.__class__ = model_class
     model.config = config
+    # transformers renames tensors of some types as it saves, and never as it loads own code.
+    model._weight_conversions = []
     return model
 
 
@@ -269,7 +279,7 @@ def _switch_biases_on(model: "PreTrainedModel", architecture: Architecture) -> N
     if not switches:
         return
     for name in switches:
-        setattr(model.config, name, True)
+        set_in_config(model.config, name, True)
     with torch.device("meta"):
         rebuilt = type(model)(model.config)
     for name, expected in rebuilt.named_modules():

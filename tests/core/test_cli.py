@@ -222,7 +222,9 @@ def test_from_texts_to_an_export(program, model, texts, tmp_path) -> None:
     with_model = ("--model", model, "--dtype", "float32")
     anatomy = program.json("doctor", model)
     assert anatomy["widths"] == [48, 48, 48]
-    assert "48" in program("doctor", model)
+    assert anatomy["proof"]["n_proven_layers"] == 3
+    assert anatomy["proof"]["logits_difference"] < 1e-4 < anatomy["proof"]["logits_effect"]
+    assert "self_attn.o_proj: proven" in program("doctor", model)
 
     read = ("record", texts / "calibration", "--window", 64, *with_model)
     estimate = program.json(*read, "--dry-run")

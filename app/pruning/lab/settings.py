@@ -10,6 +10,7 @@ from app.pruning.lab import amount
 from app.shell import glossary, resources, view_state, wording
 from app.widgets.controls import choose, number
 from fnprune_core.errors import SettingsError
+from fnprune_core.models.attention_modules import UNPROVEN
 from fnprune_core.plans.allocation import ALLOCATIONS
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.pruning import head_planner, planner
@@ -157,6 +158,9 @@ def _show_heads(settings: PlanSettings) -> None:
     model = resources.language_model(view_state.view().model)
     if model is None:
         st.caption("Which heads the model has is known once it is loaded.")
+        return
+    if model.architecture.attention is UNPROVEN:
+        st.caption("How this model's heads can be cut is not proven: leave its attention as it is.")
         return
     layout = model.attention
     n = layout.groups.widths[0]

@@ -57,7 +57,7 @@ def _model_of(id: str) -> LanguageModel | None:
     layout, fingerprint = resources.atlas(id).layout, resources.atlas(id).decomposition.fingerprint
     if model is None or model.fingerprint != fingerprint:
         return None
-    return model if layout.n_units * int(model.model.config.hidden_size) ** 2 < _MOST_WORK else None
+    return model if layout.n_units * int(model.config.hidden_size) ** 2 < _MOST_WORK else None
 
 
 @cached(max_entries=2, spinner="Reading the texts for the search, once", made_of=resources.made_ns)

@@ -55,7 +55,7 @@ def network_directions(
         ]
     )
     model, architecture = language_model.model, language_model.architecture
-    total = torch.zeros((len(weights), int(model.config.hidden_size)), dtype=torch.float64)
+    total = torch.zeros((len(weights), int(language_model.config.hidden_size)), dtype=torch.float64)
     layers, projections = layers_of(model, architecture), output_projections(model, architecture)
     with language_model.lock, torch.no_grad():
         for number, (layer, module) in enumerate(zip(layers, projections, strict=True)):

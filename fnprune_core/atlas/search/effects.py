@@ -59,7 +59,7 @@ def build_effects(
         head = weight_of(model.get_output_embeddings()).float().cpu()
         mean_row = head.mean(dim=0)
         covariance = (head.T @ head) / len(head) - torch.outer(mean_row, mean_row)
-        size = int(model.config.hidden_size)
+        size = int(language_model.config.hidden_size)
         to_residual = torch.stack(
             [
                 to_unembedding(model, architecture, row)

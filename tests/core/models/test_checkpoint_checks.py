@@ -103,7 +103,7 @@ def test_memory_is_that_of_the_weights(llama) -> None:
             patch.setattr(checkpoint_checks, "free_bytes", lambda device: free)
             check_memory(
                 "x",
-                llama.model.config,
+                llama.model,
                 dtype=torch.float32,
                 device=torch.device("cpu"),
                 n_stored=None,

@@ -1,0 +1,430 @@
+"""Prove that units are what their architecture says: cut some of a layer's, and compare.
+
+Silencing units (their activations times zero) and cutting them (rows and columns gone) must give
+the same output. Where a norm runs over the units, or a module mixes them between tokens, it does
+not, and such a model is refused.
+"""
+
+import copy
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils import _pytree as trees
+
+from fnprune_core.errors import UnsupportedArchitectureError
+from fnprune_core.models.architectures import (
+    Architecture,
+    bias_of,
+    feeding_rows,
+    layers_of,
+    output_projections,
+    replace_weight,
+    weight_of,
+)
+from fnprune_core.models.attention import attention_layout
+from fnprune_core.models.attention_modules import UNPROVEN
+from fnprune_core.models.hooks import edit_projections
+from fnprune_core.models.modeling_per_layer import set_head_counts
+from fnprune_core.models.structure import propose, propose_attention
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+_N_TOKENS = 6
+#: Largest difference of outputs in float32, over their largest value.
+_TOLERANCE = 1e-4
+#: Least effect of silencing, over the largest difference: less, and the comparison says nothing.
+_LEAST_POWER = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerProof:
+    """How far a silenced and a cut layer are apart.
+
+    Parameters
+    ----------
+    layer : int
+        -1 for the whole model.
+    difference : float
+        Largest difference of their outputs, over the largest output.
+    effect : float
+        The same between the whole layer and the silenced one.
+    reason : str
+        Why nothing could be compared; empty where it was.
+    """
+
+    layer: int
+    difference: float = 0.0
+    effect: float = 0.0
+    reason: str = ""
+
+    @property
+    def holds(self) -> bool:
+        """Whether silencing and cutting are the same, and silencing is something."""
+        return (
+            not self.reason
+            and self.difference <= _TOLERANCE
+            and self.effect > _LEAST_POWER * self.difference
+        )
+
+    @property
+    def sentence(self) -> str:
+        """What was found, in words."""
+        if self.reason:
+            return f"layer {self.layer}: {self.reason}"
+        place = "logits" if self.layer < 0 else f"layer {self.layer}"
+        return (
+            f"{place}: outputs of the cut and of the silenced layer differ by "
+            f"{self.difference:.1e} of the largest; silencing alone changes {self.effect:.1e}"
+        )
+
+
+def proven_architecture(model: "PreTrainedModel") -> Architecture:
+    """Return what a model's units are, found by structure and proven on its kinds of layers.
+
+    Raises
+    ------
+    UnsupportedArchitectureError
+        If nothing that the shapes propose holds, with what differed; or if tokens see later ones.
+    """
+    _check_causal(model)
+    failures = []
+    for proposal in propose(model):
+        layers = _telling_layers(model, proposal)
+        failed = [proof for proof in prove_units(model, proposal, layers) if not proof.holds]
+        if not failed:
+            return _with_attention(model, _with_norms(model, proposal), layers)
+        failures.append(f"{proposal.output_projection} ({failed[0].sentence})")
+    raise UnsupportedArchitectureError(
+        f"Models of type {model.config.model_type!r} are not supported: no unit can be cut so "
+        f"that the others stay as they are. Tried {'; '.join(failures)}.",
+        hint="A norm over the units, or a module that mixes them, does that.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelProof:
+    """What silencing and cutting agree on, over all of a model.
+
+    Parameters
+    ----------
+    units : str
+        Path from a layer to the projection that the units enter, and to what feeds them.
+    n_layers : int
+    n_proven_layers : int
+        Layers whose MLP gives the same output when units are cut and when they are silenced.
+    layer_difference, layer_effect : float
+        Largest difference between the two over all layers, and least effect of silencing, both
+        over the largest output, in float32.
+    logits_difference, logits_effect : float
+        The same of the whole model's logits, in the model's dtype.
+    heads : str
+        Where KV groups are cut, or why they are not.
+    """
+
+    units: str
+    n_layers: int
+    n_proven_layers: int
+    layer_difference: float
+    layer_effect: float
+    logits_difference: float
+    logits_effect: float
+    heads: str
+
+
+def prove_model(model: "PreTrainedModel", architecture: Architecture) -> ModelProof:
+    """Cut a third of all units from copies, layer by layer and in the whole model, and compare."""
+    layers = range(len(layers_of(model, architecture)))
+    proofs = prove_units(model, architecture, layers)
+    logits = prove_logits(model, architecture)
+    try:
+        groups = prove_groups(model, architecture, layers)
+        failed = [proof for proof in groups if not proof.holds]
+        heads = failed[0].sentence if failed else f"{architecture.attention.output}: proven"
+    except UnsupportedArchitectureError as error:
+        heads = error.message
+    return ModelProof(
+        units=f"{', '.join(architecture.feeding)} → {architecture.output_projection}",
+        n_layers=len(layers),
+        n_proven_layers=sum(proof.holds for proof in proofs),
+        layer_difference=max(proof.difference for proof in proofs),
+        layer_effect=min(proof.effect for proof in proofs),
+        logits_difference=logits.difference,
+        logits_effect=logits.effect,
+        heads=heads,
+    )
+
+
+def prove_units(
+    model: "PreTrainedModel", architecture: Architecture, layers: Sequence[int]
+) -> list[LayerProof]:
+    """Cut every third unit of each of `layers` from a copy, and compare with silencing them.
+
+    Memory: one layer in float32, twice.
+    """
+
+    def cut(layer: nn.Module) -> Tensor:
+        return _cut_units(architecture, layer)
+
+    return _prove(model, architecture, layers, architecture.output_projection, cut)
+
+
+def prove_logits(model: "PreTrainedModel", architecture: Architecture) -> LayerProof:
+    """Cut every third unit of all layers from a copy, and compare its logits in the model's dtype.
+
+    The copy shares all weights but those that are cut: memory is two thirds of the MLPs'.
+    """
+    shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
+    smaller = copy.deepcopy(model, shared)
+    kept = [_cut_units(architecture, layer) for layer in layers_of(smaller, architecture)]
+    ids = _few_tokens(model)
+    whole = _logits(model, ids)
+    with edit_projections(
+        output_projections(model, architecture),
+        edit_input=lambda layer, x: _silent_but(kept[layer], x),
+    ):
+        silent = _logits(model, ids)
+    largest = float(whole.abs().max())
+    return LayerProof(
+        layer=-1,
+        difference=float((_logits(smaller, ids) - silent).abs().max()) / largest,
+        effect=float((silent - whole).abs().max()) / largest,
+    )
+
+
+def _cut_units(architecture: Architecture, layer: nn.Module) -> Tensor:
+    """Cut every third unit out of a layer, which is changed; return those that stay."""
+    output = layer.get_submodule(architecture.output_projection)
+    width = weight_of(output).shape[1]
+    kept = torch.tensor([unit for unit in range(width) if unit % 3])
+    rows = feeding_rows(architecture, kept, width)
+    for path in architecture.feeding:
+        _keep_rows(layer.get_submodule(path), rows)
+    _keep_columns(output, kept)
+    return kept
+
+
+def _silent_but(kept: Tensor, x: Tensor) -> Tensor:
+    scale = torch.zeros(x.shape[-1], dtype=x.dtype, device=x.device)
+    scale[kept.to(x.device)] = 1
+    return x * scale
+
+
+def prove_groups(
+    model: "PreTrainedModel", architecture: Architecture, layers: Sequence[int]
+) -> list[LayerProof]:
+    """Cut the first KV group of each of `layers` from a copy, and compare with silencing it."""
+    layout, attention = attention_layout(model, architecture), architecture.attention
+    n_groups = layout.groups.widths[0]
+    groups = np.arange(1, n_groups)
+    if not len(groups):
+        return [LayerProof(layer=layers[0], reason="it has one KV group only")]
+
+    def cut(layer: nn.Module) -> Tensor:
+        for feeding in attention.feeding:
+            rows = torch.from_numpy(layout.rows(feeding, groups, n_groups))
+            _keep_rows(layer.get_submodule(feeding.path), rows)
+        kept = torch.from_numpy(layout.dimensions(groups))
+        _keep_columns(layer.get_submodule(attention.output), kept)
+        set_head_counts(layer, layout.counts(attention), len(groups))
+        return kept
+
+    return _prove(model, architecture, layers, attention.output, cut)
+
+
+def _prove(
+    model: "PreTrainedModel",
+    architecture: Architecture,
+    layers: Sequence[int],
+    output: str,
+    cut: Callable[[nn.Module], Tensor],
+) -> list[LayerProof]:
+    """Compare cut and silenced copies of layers; `cut` changes a layer and says what it kept."""
+    holder = output.rpartition(".")[0]
+    modules = [layers_of(model, architecture)[layer] for layer in layers]
+    calls = _calls(model, [module.get_submodule(holder) for module in modules])
+    proofs = []
+    for layer, module, call in zip(layers, modules, calls, strict=True):
+        if call is None:
+            proofs.append(LayerProof(layer=layer, reason=f"{holder or 'it'} is not called"))
+            continue
+        try:
+            difference, effect = _compare(module, holder, output, cut, call)
+            proofs.append(LayerProof(layer=layer, difference=difference, effect=effect))
+        except Exception as error:  # noqa: BLE001 -- a wrong cut fails anywhere in a model's code
+            reason = (str(error).splitlines() or [""])[0]
+            proofs.append(LayerProof(layer=layer, reason=f"{type(error).__name__}: {reason}"))
+    return proofs
+
+
+def _compare(
+    module: nn.Module,
+    holder: str,
+    output: str,
+    cut: Callable[[nn.Module], Tensor],
+    call: tuple[tuple[Any, ...], dict[str, Any]],
+) -> tuple[float, float]:
+    """Return the difference of cut from silenced and of silenced from whole, in float32."""
+    whole, smaller = copy.deepcopy(module).float(), copy.deepcopy(module).float()
+    kept = cut(smaller)
+    results = [_output(whole.get_submodule(holder), call)]
+    with edit_projections(
+        [whole.get_submodule(output)], edit_input=lambda _, x: _silent_but(kept, x)
+    ):
+        results.append(_output(whole.get_submodule(holder), call))
+    results.append(_output(smaller.get_submodule(holder), call))
+    largest = max(float(results[0].abs().max()), 1e-30)
+    return (
+        float((results[2] - results[1]).abs().max()) / largest,
+        float((results[1] - results[0]).abs().max()) / largest,
+    )
+
+
+def _output(module: nn.Module, call: tuple[tuple[Any, ...], dict[str, Any]]) -> Tensor:
+    """Return the first tensor that a module gives for the arguments of a call, in float32."""
+
+    def fresh(value: Any) -> Any:
+        if not isinstance(value, Tensor):
+            return value
+        return value.float().clone() if value.is_floating_point() else value.clone()
+
+    args, kwargs = trees.tree_map(fresh, call)
+    with torch.inference_mode():
+        result = module(*args, **kwargs)
+    first: Tensor = next(leaf for leaf in trees.tree_leaves(result) if isinstance(leaf, Tensor))
+    return first
+
+
+def _calls(
+    model: "PreTrainedModel", modules: Sequence[nn.Module]
+) -> list[tuple[tuple[Any, ...], dict[str, Any]] | None]:
+    """Return the arguments with which each module is called while the model reads a few tokens."""
+    calls: list[tuple[tuple[Any, ...], dict[str, Any]] | None] = [None] * len(modules)
+
+    def hook_for(index: int) -> Callable[..., None]:
+        def hook(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+            calls[index] = (args, kwargs)
+
+        return hook
+
+    with ExitStack() as stack:
+        for index, module in enumerate(modules):
+            handle = module.register_forward_pre_hook(hook_for(index), with_kwargs=True)
+            stack.callback(handle.remove)
+        _logits(model, _few_tokens(model))
+    return calls
+
+
+def _few_tokens(model: "PreTrainedModel") -> Tensor:
+    embedding = weight_of(model.get_input_embeddings())
+    size = embedding.shape[0]
+    return (torch.arange(_N_TOKENS, device=embedding.device) * 7 + 5).remainder(size)[None]
+
+
+def _logits(model: "PreTrainedModel", ids: Tensor) -> Tensor:
+    with torch.inference_mode():
+        logits: Tensor = model.eval()(ids, use_cache=False).logits
+    return logits.float()
+
+
+def _check_causal(model: "PreTrainedModel") -> None:
+    """Refuse a model in which a token changes what is predicted before it."""
+    ids = _few_tokens(model)
+    try:
+        _logits(model, ids)
+    except Exception as error:  # models fail in their own ways where they want more than text
+        raise UnsupportedArchitectureError(
+            f"A model of type {model.config.model_type!r} does not read a few tokens of text: "
+            f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}.",
+            hint="Models that need a picture, a sound or another text beside it cannot be used.",
+        ) from error
+    changed = ids.clone()
+    changed[0, -1] = (changed[0, -1] + 1) % weight_of(model.get_input_embeddings()).shape[0]
+    before, after = _logits(model, ids)[:, :-1], _logits(model, changed)[:, :-1]
+    if not torch.allclose(before, after, rtol=1e-2, atol=1e-2 * float(before.abs().max())):
+        raise UnsupportedArchitectureError(
+            f"Models of type {model.config.model_type!r} read a text in both directions.",
+            hint="fnprune works on models that predict the next token from those before it.",
+        )
+
+
+def _telling_layers(model: "PreTrainedModel", architecture: Architecture) -> list[int]:
+    """Return the first layer of each kind, and the last: those that a proof is made on."""
+    layers = layers_of(model, architecture)
+    kinds: dict[tuple[type, ...], int] = {}
+    for index, layer in enumerate(layers):
+        kinds.setdefault(tuple(type(module) for module in layer.modules()), index)
+    return sorted({*kinds.values(), len(layers) - 1})
+
+
+def _with_norms(model: "PreTrainedModel", architecture: Architecture) -> Architecture:
+    """Return the architecture with the norm between MLP and stream, and the norms' offset."""
+    layer = layers_of(model, architecture)[0]
+    path = architecture.output_projection.rpartition(".")[0]
+    norms = [
+        name for name, module in layer.named_children() if "norm" in type(module).__name__.lower()
+    ]
+    outputs: dict[str, Any] = {}
+    inputs: dict[str, Any] = {}
+    with ExitStack() as stack:
+        for name in (*norms, path):
+            module = layer.get_submodule(name)
+
+            def hook(_: nn.Module, args: Any, output: Any, name: str = name) -> None:
+                inputs[name], outputs[name] = args[0] if args else None, output
+
+            stack.callback(module.register_forward_hook(hook).remove)
+        _logits(model, _few_tokens(model))
+    after = [name for name in norms if path and inputs.get(name) is outputs.get(path)]
+    norm = architecture.final_norm
+    return replace(
+        architecture,
+        output_norm=after[0] if after else "",
+        gain_offset=_gain_offset(model.get_submodule(norm)) if norm else 0.0,
+    )
+
+
+def _gain_offset(norm: nn.Module) -> float:
+    """Return what a norm adds to its weight before it multiplies by it: 1 for Gemma's, else 0."""
+    weight = getattr(norm, "weight", None)
+    if isinstance(norm, nn.LayerNorm) or weight is None:
+        return 0.0
+    weight = weight.detach()
+    alternating = torch.ones_like(weight)
+    alternating[1::2] = -1  # of mean 0 and mean square 1, so that it is what is multiplied
+    with torch.inference_mode():
+        gain = norm(alternating[None])[0] * alternating
+    return float(round(float((gain - weight).float().mean())))
+
+
+def _with_attention(
+    model: "PreTrainedModel", architecture: Architecture, layers: Sequence[int]
+) -> Architecture:
+    """Return the architecture with its KV groups, where a cut proves how they lie."""
+    for attention in propose_attention(model, architecture):
+        proposal = replace(architecture, attention=attention)
+        try:
+            proofs = prove_groups(model, proposal, layers)
+        except UnsupportedArchitectureError:
+            continue
+        if all(proof.holds for proof in proofs):
+            return proposal
+    return replace(architecture, attention=UNPROVEN)
+
+
+def _keep_rows(module: nn.Module, rows: Tensor) -> None:
+    rows = rows.to(weight_of(module).device)
+    bias = bias_of(module)
+    with torch.no_grad():
+        replace_weight(module, weight_of(module)[rows], None if bias is None else bias[rows])
+
+
+def _keep_columns(module: nn.Module, columns: Tensor) -> None:
+    columns = columns.to(weight_of(module).device)
+    with torch.no_grad():
+        replace_weight(module, weight_of(module)[:, columns], bias_of(module))
