@@ -29,7 +29,7 @@ from fnprune_core.storage.workspace import Workspace
 COMMANDS = (
     "fnprune example",
     "fnprune trust ATLAS --parts halves,members,seeds,sizes,shifted_members",
-    "fnprune lesion ATLAS --networks 0-11 --random 5 --window 256 --max-windows 8",
+    "fnprune lesion ATLAS --networks 0-11 --random 5 --window 64 --max-windows 32",
     "python docs/make_example_results.py",
 )
 KINDS = ("assessments", "lesions", "embeddings")
