@@ -194,7 +194,7 @@ def slice_per_layer(
     model.__class__ = model_class
     model.config = config
     # transformers renames tensors of some types as it saves, and never as it loads own code.
-    model._weight_conversions = []
+    setattr(model, "_weight_conversions", [])  # noqa: B010 -- not in its type
     return model
 
 
