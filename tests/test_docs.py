@@ -192,7 +192,7 @@ def test_the_guide_can_be_followed_twice_and_where_the_code_has_changed(tmp_path
 
 
 def test_what_the_documentation_adds_works(tmp_path) -> None:
-    for name in ("app", "assets", "fnprune_core", "tests"):
+    for name in ("app", "assets", "benchmarks", "fnprune_core", "tests"):
         left_out = shutil.ignore_patterns("__pycache__", "pictures")
         shutil.copytree(ROOT / name, tmp_path / name, symlinks=True, ignore=left_out)
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
@@ -201,9 +201,10 @@ def test_what_the_documentation_adds_works(tmp_path) -> None:
         follow(diff, tmp_path)
     (tmp_path / "tests/app/test_added.py").write_text(PAGE_TESTS)
     core = [f"tests/core/{package}" for package in ("models", "scores", "pruning", "export")]
+    app = ("tests/app/pruning/test_lab_settings.py", "tests/app/test_added.py")
     added = "Granite or variance or rescale or test_added"
     finished = subprocess.run(
-        [sys.executable, "-m", "pytest", "-v", "-k", added, *core, "tests/app/test_added.py"],
+        [sys.executable, "-m", "pytest", "-v", "-k", added, *core, *app],
         cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(tmp_path)},
         capture_output=True, text=True, check=False,
     )  # fmt: skip

@@ -2,8 +2,7 @@
 
 import streamlit as st
 
-from app.figures import recordings
-from app.recording import settings
+from app.recording import figures, settings
 from app.recording.recording_tasks import record
 from app.shell import glossary, resources, tasks, view_state, wording
 from app.shell.caches import networks
@@ -75,7 +74,7 @@ def show_recording() -> None:
             "a carpet of single units, record again and keep all signals."
         )
     draw_picture(
-        recordings.layer_lines(
+        figures.layer_lines(
             recording.layer_statistics(),
             {
                 "median_sd": "typical unit (median deviation)",
@@ -103,7 +102,7 @@ def show_carpet(recording: Recording) -> None:
     )
     values, layers = resources.carpet(recording.id, session)
     draw_picture(
-        recordings.carpet_plot(
+        figures.carpet_plot(
             values,
             layers,
             palette=frame.palette(),

@@ -26,7 +26,7 @@ def doctor(
     common: CommonOptions,
 ) -> None:
     """Print a model's anatomy, and the proof that its units can be cut; or why it can't be used."""
-    from fnprune_core.models.proof import prove_model
+    from fnprune_core.models.structure.proof import prove_model
 
     language_model = common.load(model)
     anatomy = asdict(language_model.anatomy())

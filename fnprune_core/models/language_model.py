@@ -25,7 +25,7 @@ from fnprune_core.models.architectures import (
 from fnprune_core.models.attention import AttentionLayout, attention_layout
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.models.pace import Pace, Work
-from fnprune_core.models.proof import proven_architecture
+from fnprune_core.models.structure.proof import proven_architecture
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase

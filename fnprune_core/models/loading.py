@@ -32,7 +32,7 @@ from fnprune_core.models.checkpoint_checks import (
 )
 from fnprune_core.models.embedded import embedded_model_folder
 from fnprune_core.models.language_model import LanguageModel, wrap_model
-from fnprune_core.models.structure import propose
+from fnprune_core.models.structure.proposals import propose
 from fnprune_core.progress import Progress, ignore
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from fnprune_core.models.architectures import (
 from fnprune_core.models.attention import plain_heads, plain_heads_refusal
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.silencing import AttentionCut, Refit
-from fnprune_core.models.structure import set_in_config
+from fnprune_core.models.structure.proposals import set_in_config
 from fnprune_core.plans.plan import PruningPlan
 from fnprune_core.pruning.head_slicing import (
     attention_has_bias,

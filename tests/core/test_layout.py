@@ -29,7 +29,8 @@ COVERED_ELSEWHERE: dict[str, str] = {
     "in core/localizers/test_run.py.",
     "models/attention_modules.py": "Data alone: every family is cut by it in "
     "core/pruning/test_head_slicing.py, and read by it in core/models/test_attention.py.",
-    "models/proof.py": "What structure proposes is proven with it: core/models/test_structure.py.",
+    "models/structure/proof.py": "What structure proposes is proven: "
+    "core/models/structure/test_proposals.py.",
     "pruning/search/trials.py": "What two searches share: core/pruning/search/test_allocation.py "
     "and core/pruning/search/test_attention.py.",
     "recording/group_pca.py": "A step of group ICA, of resampling and of summaries: "

@@ -30,7 +30,7 @@ from fnprune_core.models.attention import attention_layout
 from fnprune_core.models.attention_modules import UNPROVEN
 from fnprune_core.models.hooks import edit_projections
 from fnprune_core.models.modeling_per_layer import set_head_counts
-from fnprune_core.models.structure import propose, propose_attention
+from fnprune_core.models.structure.proposals import propose, propose_attention
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -201,7 +201,8 @@ def _cut_units(architecture: Architecture, layer: nn.Module) -> Tensor:
     """Cut every third unit out of a layer, which is changed; return those that stay."""
     output = layer.get_submodule(architecture.output_projection)
     width = weight_of(output).shape[1]
-    kept = torch.tensor([unit for unit in range(width) if unit % 3])
+    kept = torch.arange(width, dtype=torch.int64)
+    kept = kept[kept % 3 > 0]
     rows = feeding_rows(architecture, kept, width)
     for path in architecture.feeding:
         _keep_rows(layer.get_submodule(path), rows)
@@ -210,6 +211,8 @@ def _cut_units(architecture: Architecture, layer: nn.Module) -> Tensor:
 
 
 def _silent_but(kept: Tensor, x: Tensor) -> Tensor:
+    if x.numel() != _N_TOKENS * x.shape[-1]:
+        raise ValueError(f"{x.numel() // x.shape[-1]} rows of activations for {_N_TOKENS} tokens")
     scale = torch.zeros(x.shape[-1], dtype=x.dtype, device=x.device)
     scale[kept.to(x.device)] = 1
     return x * scale
@@ -323,7 +326,8 @@ def _calls(
 def _few_tokens(model: "PreTrainedModel") -> Tensor:
     embedding = weight_of(model.get_input_embeddings())
     size = embedding.shape[0]
-    return (torch.arange(_N_TOKENS, device=embedding.device) * 7 + 5).remainder(size)[None]
+    numbers = torch.arange(_N_TOKENS, dtype=torch.int64, device=embedding.device)
+    return ((numbers * 7 + 5) % size)[None]
 
 
 def _logits(model: "PreTrainedModel", ids: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 A unit is an input column of an MLP's output projection. Most models that transformers knows keep
 it in a module with one projection back to the residual stream and one or two that feed it, under
 names that differ from family to family. `propose` lists the places where the shapes fit;
-`fnprune_core.models.proof` then cuts units there and compares.
+`fnprune_core.models.structure.proof` then cuts units there and compares.
 """
 
 import copy

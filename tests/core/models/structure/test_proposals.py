@@ -12,9 +12,9 @@ from fnprune_core.errors import UnsupportedArchitectureError
 from fnprune_core.models.architectures import ARCHITECTURES
 from fnprune_core.models.attention_modules import UNPROVEN
 from fnprune_core.models.language_model import LanguageModel, wrap_model
-from fnprune_core.models.proof import prove_logits, prove_units, proven_architecture
 from fnprune_core.models.silencing import silenced, without_refit
-from fnprune_core.models.structure import propose
+from fnprune_core.models.structure.proof import prove_logits, prove_units, proven_architecture
+from fnprune_core.models.structure.proposals import propose
 from fnprune_core.pruning.slicing import prune, slice_per_layer, slice_uniformly
 
 #: No row names them. What of their structure is unlike Llama's, and where their units are.
