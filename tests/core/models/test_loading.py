@@ -127,7 +127,7 @@ def no_tokenizer(folder):
         (empty_folder, r"neither config\.json nor a GGUF"),
         (two_gguf_files, "2 GGUF files"),
         (broken_config, "not a valid JSON"),
-        (half_the_weights, r"model\.safetensors is damaged: the place of"),
+        (half_the_weights, r"model\.safetensors is damaged: incomplete"),
         (no_weights, r"no file named model\.safetensors"),
         (one_layer_more, r"lack 9 parameters .* model\.layers\.3"),
         (other_width, "mismatch"),
