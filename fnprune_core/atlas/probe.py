@@ -1,6 +1,6 @@
 """Networks on a person's own text: how strong each is at every token, and how unusual that is."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from fnprune_core.atlas.chance.beside import Beside
+from fnprune_core.atlas.chance.directions import HEADLINE, Directions
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.decomposition.decomposition import Decomposition
 from fnprune_core.errors import FingerprintMismatchError, TextError
@@ -61,6 +63,8 @@ class Reading:
         Root mean square of each network over the recording.
     n_windows : int
         Stretches in which the text was read, each without memory of the one before.
+    control : ndarray (K,), optional
+        `energy` of permuted directions, where the probe has them.
     """
 
     pieces: tuple[str, ...]
@@ -70,6 +74,7 @@ class Reading:
     log_probability: NDArray[np.float32]
     usual: NDArray[np.float64]
     n_windows: int
+    control: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         for values in (self.strengths, self.rarity, self.is_dummy, self.log_probability):
@@ -87,6 +92,12 @@ class Reading:
     def energy(self) -> NDArray[np.float64]:
         """Return each network's mean energy on the text over that on the recording: (K,)."""
         return np.asarray(np.square(self.relative()[:, ~self.is_dummy]).mean(axis=1))
+
+    def beside(self) -> Beside | None:
+        """Return each network's energy beside that of random directions; None without them."""
+        if self.control is None:
+            return None
+        return Beside(networks=self.energy(), control={HEADLINE: self.control})
 
     def strongest(self) -> NDArray[np.int64]:
         """Return the network of largest relative strength at each token, −1 on dummy ones."""
@@ -122,10 +133,16 @@ class NetworkProbe:
     usual: NDArray[np.float64]
     _blocks: tuple[_Block, ...]
     _magnitudes: NDArray[np.float32]
+    _control: Self | None = None
 
     @classmethod
     def prepare(
-        cls, atlas: NetworkAtlas, recording: Recording, *, template: Decomposition | None = None
+        cls,
+        atlas: NetworkAtlas,
+        recording: Recording,
+        *,
+        template: Decomposition | None = None,
+        directions: Directions | None = None,
     ) -> Self:
         """Return the probe of an atlas; `recording` is the one that it was made from.
 
@@ -137,6 +154,8 @@ class NetworkProbe:
             Whose maps gave the time courses, if not the atlas's own: an applied atlas shows the
             maps of stage 2, its time courses are of stage 1. On other maps, strengths would not
             compare with the recording's.
+        directions : Directions, optional
+            Permuted ones are read in the same passes, for one product more.
         """
         recording_id = atlas.decomposition.recording_id
         if recording.id != recording_id:
@@ -157,6 +176,9 @@ class NetworkProbe:
             usual=usual_strength(atlas),
             _blocks=tuple(_blocks_of(basis, alive)),
             _magnitudes=magnitudes,
+            _control=None
+            if directions is None
+            else cls.prepare(directions.of(HEADLINE), recording),
         )
 
     def cut(self, language_model: LanguageModel, text: str) -> Windows:
@@ -224,11 +246,14 @@ class NetworkProbe:
         condition : callable, optional
             Returns the context of a forward pass, such as `silenced`: signals are those under it.
         """
-        readings = []
+        readings, controls = [], []
         for window in range(windows.n_windows):
             cancel.raise_if_cancelled()
             with condition():
-                readings.append(self._read_window(language_model, windows, window))
+                signals, log_p = self.signals(language_model, windows, window)
+            readings.append((self.strengths(signals), log_p))
+            if self._control is not None:
+                controls.append(self._control.strengths(signals))
             progress(
                 ProgressEvent(
                     stage="reading", done=window + 1, total=windows.n_windows, unit="windows"
@@ -248,14 +273,16 @@ class NetworkProbe:
             log_probability=log_probability,
             usual=self.usual,
             n_windows=windows.n_windows,
+            control=self._energy_of_control(controls, windows.is_dummy),
         )
 
-    def _read_window(
-        self, language_model: LanguageModel, windows: Windows, window: int
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return strengths (K, tokens) and log-probabilities of one window."""
-        signals, log_probability = self.signals(language_model, windows, window)
-        return self.strengths(signals), log_probability
+    def _energy_of_control(
+        self, strengths: Sequence[NDArray[np.float32]], is_dummy: NDArray[np.bool_]
+    ) -> NDArray[np.float64] | None:
+        if self._control is None:
+            return None
+        usable = np.concatenate(strengths, axis=1)[:, ~is_dummy]
+        return np.asarray(np.square(usable / self._control.usual[:, None]).mean(axis=1))
 
     def signals(
         self, language_model: LanguageModel, windows: Windows, window: int

@@ -82,6 +82,7 @@ def match(
 ) -> None:
     """Pair the networks of two atlases, and say how alike they are on the same texts."""
     from fnprune_core.atlas import network_atlas
+    from fnprune_core.atlas.chance.directions import open_directions
     from fnprune_core.matching import atlases
     from fnprune_core.matching.identities import carry_over
 
@@ -91,6 +92,9 @@ def match(
     first, second = (network_atlas.open_atlas(workspace, id) for id in (atlas, other))
     pairing = atlases.match(first, second, by=BASES[by])  # type: ignore[arg-type]  # from the table
     identities = pairing.identities(threshold=threshold)
+    beside = atlases.match_beside(
+        first, second, pairing, directions=open_directions(workspace, first)
+    )
     likeness, reason = None, ""
     if null:
         try:
@@ -104,10 +108,12 @@ def match(
     if common.wrote_json(
         {"atlas": first.id, "other": second.id, "threshold": threshold}
         | _match_facts(pairing, identities)
+        | {"random_directions": beside.table().to_dict("records")}
         | {"likeness": _likeness_facts(likeness), "carried": _carried_facts(carried)}
     ):
         return
     _print_match(pairing, identities, f"{first.id} and {second.id}", threshold)
+    typer.echo(f"|r| of pairs: {beside.sentence(threshold)}")
     typer.echo(likeness.sentence() if likeness else reason)
     if carried:
         typer.echo(carried.sentence())
@@ -186,7 +192,7 @@ def trust(
     parts: Annotated[
         str | None,
         typer.Option(
-            help="Which measures, with commas: halves, members, seeds, bootstrap, sizes, "
+            help="Which measures, with commas: halves, rotated, members, seeds, bootstrap, sizes, "
             "gaussian, shift, shifted_members; all."
         ),
     ] = None,
@@ -214,6 +220,10 @@ def trust(
     print_table(
         "Trust in each network", shown_table.columns.tolist(), shown_table.to_numpy().tolist()
     )
+    if assessment.halves is not None:
+        typer.echo(assessment.recurrence_sentence())
+        if assessment.rotated is None and "rotated" not in outcome.skipped:
+            typer.echo(f"To measure them: fnprune trust {opened_atlas.id} --parts rotated.")
     for reason in sorted(set(outcome.skipped.values())):
         skipped = [
             assess.PARTS[name].title
@@ -242,8 +252,10 @@ def _summary(assessment: "Assessment") -> dict[str, Any]:
     sizes_table: pd.DataFrame | None = (
         None if assessment.sizes is None else assessment.sizes.table()
     )
+    recurrence = assessment.recurrence
     return {
         "limits": _limits(assessment),
+        "recurrence": None if recurrence is None else recurrence.table().to_dict("records")[0],
         "sizes": [] if sizes_table is None else sizes_table.to_dict("records"),
         "suggested_k": None if assessment.sizes is None else assessment.sizes.suggested(),
     }
@@ -307,11 +319,13 @@ def directions(
     statistics = beside.tables(found)
     totals = {"networks": beside.counts(found.atlas)}
     totals |= {kind: beside.counts(found.of(kind)) for kind in KINDS}
+    parcels = beside.parcels(found.atlas, seed=seed)
     if common.wrote_json(
         {
             "seed": seed,
             "statistics": {name: each.to_dict("records") for name, each in statistics.items()},
             "totals": totals,
+            "parcels": parcels,
         }
     ):
         return
@@ -321,6 +335,7 @@ def directions(
     heads = list(totals["networks"])
     rows = [[kind, *(each[head] for head in heads)] for kind, each in totals.items()]
     print_table("Of all networks, and of all random directions", ["of", *heads], rows)
+    typer.echo(f"{beside.parcels_sentence(parcels)} ({found.atlas.rule()})")
 
 
 @with_workspace

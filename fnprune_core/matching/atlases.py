@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from scipy.stats import rankdata
 
+from fnprune_core.atlas.chance.beside import Beside
+from fnprune_core.atlas.chance.directions import Directions, permuted_maps, rotated
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import FingerprintMismatchError, SettingsError, TextError
 from fnprune_core.inputs.numbers import check_range
@@ -165,6 +167,42 @@ def match_by_time_courses(
         shared.means(atlas.time_courses, 0), shared.means(other.time_courses, 1)
     )
     return _assign_pairs(similarity, "time courses", shared.sentence())
+
+
+def match_beside(
+    atlas: NetworkAtlas, other: NetworkAtlas, found: Match, *, directions: Directions | None = None
+) -> Beside:
+    """Return |r| of the pairs beside that of random directions, paired with the other's networks.
+
+    The directions stand in place of this atlas's networks. By maps there are permuted and rotated
+    ones; by time courses rotated ones, and permuted ones where they were read.
+
+    Parameters
+    ----------
+    found : Match
+        Of the two atlases.
+    directions : Directions, optional
+        Of `atlas`, for time courses.
+    """
+    turned_maps, turned_courses = rotated(atlas)
+    if found.by == "maps":
+        alive = atlas.decomposition.alive & other.decomposition.alive
+        own: dict[str, NDArray[np.floating]] = {
+            "permuted": permuted_maps(atlas)[:, alive],
+            "rotated": turned_maps[:, alive],
+        }
+        theirs: NDArray[np.floating] = other.maps[:, alive]
+    else:
+        shared = shared_text(atlas.tokens, other.tokens)
+        courses = {} if directions is None else {"permuted": directions.permuted}
+        courses["rotated"] = turned_courses
+        own = {kind: shared.means(each, 0) for kind, each in courses.items()}
+        theirs = shared.means(other.time_courses, 1)
+    control = {
+        kind: np.abs(_assign_pairs(_correlation(each, theirs), found.by, found.basis).r)
+        for kind, each in own.items()
+    }
+    return Beside(networks=np.abs(found.r), control=control)
 
 
 def _standardised(x: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -5,6 +5,7 @@ give each unit's maps there. Networks keep their numbers, so network 12 of the r
 12 of the template as the new texts show it.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -12,11 +13,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from fnprune_core.atlas.chance.directions import open_directions
 from fnprune_core.atlas.network_atlas import NetworkAtlas, open_atlas
 from fnprune_core.atlas.probe import NetworkProbe
 from fnprune_core.decomposition.decomposition import Decomposition
 from fnprune_core.decomposition.reduction import TimeCourses, time_courses
-from fnprune_core.errors import ArtifactNotFoundError, FingerprintMismatchError, SettingsError
+from fnprune_core.errors import (
+    ArtifactNotFoundError,
+    CorruptArtifactError,
+    FingerprintMismatchError,
+    SettingsError,
+)
 from fnprune_core.matching.identities import carry_applied, path_of
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
 from fnprune_core.recording.recording import open_recording
@@ -306,7 +313,15 @@ def applied_note(decomposition: Decomposition) -> str:
 
 
 def open_probe(workspace: Workspace, decomposition_id: str) -> NetworkProbe:
-    """Return an atlas made ready to read texts; needs its recording, and a template's maps."""
+    """Return an atlas made ready to read texts; needs its recording, and a template's maps.
+
+    Its random directions are read beside it where they were made.
+    """
     atlas = open_atlas(workspace, decomposition_id)
     recording = open_recording(workspace, atlas.decomposition.recording_id)
-    return NetworkProbe.prepare(atlas, recording, template=template_of(workspace, atlas))
+    found = None
+    with suppress(CorruptArtifactError):  # networks are read without their control, too
+        found = open_directions(workspace, atlas)
+    return NetworkProbe.prepare(
+        atlas, recording, template=template_of(workspace, atlas), directions=found
+    )

@@ -51,6 +51,12 @@ PARTS: Mapping[str, MeasureRow] = {
         measure=measures.in_halves,
         settings=("n_splits", "seed"),
     ),
+    "rotated": MeasureRow(
+        title="Random rotations of the halves",
+        result=Reproducibility,
+        measure=measures.rotated_halves,
+        settings=("n_splits", "seed"),
+    ),
     "members": MeasureRow(
         title="Members of networks",
         result=Members,
@@ -97,7 +103,7 @@ PARTS: Mapping[str, MeasureRow] = {
     ),
 }
 #: Parts for which the documents must be split.
-NEED_HALVES = ("halves", "members", "sizes", "shifted_members")
+NEED_HALVES = ("halves", "rotated", "members", "sizes", "shifted_members")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

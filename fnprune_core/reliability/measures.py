@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from scipy.stats import kurtosis
 
+from fnprune_core.atlas.chance.directions import rotation
 from fnprune_core.atlas.membership import HIGH
 from fnprune_core.decomposition.decomposition import Decomposition
 from fnprune_core.errors import TooFewTokensError
+from fnprune_core.progress import ProgressEvent
 from fnprune_core.reliability.members import half_weights, unmixed_halves
 from fnprune_core.reliability.nulls import gaussian_space
 from fnprune_core.reliability.reference import ReferenceStudy
@@ -34,11 +36,11 @@ from fnprune_core.reliability.results import (
     Stability,
     stability_clusters,
 )
-from fnprune_core.reliability.unmixing import Start, Unmixed
+from fnprune_core.reliability.unmixing import Start, Unmixed, turned
 
 _REPORT_EVERY = 5
 # Each measure draws from a stream of its own, so that none changes another.
-_SEEDS, _BOOTSTRAP, _, _SIZES, _NULL = range(5)  # 2 is that of halves
+_SEEDS, _BOOTSTRAP, _, _SIZES, _NULL, _, _ROTATED = range(7)  # 2 and 5 are those of members
 
 
 def map_kurtosis(decomposition: Decomposition) -> NDArray[np.float64]:
@@ -186,6 +188,47 @@ def in_halves(study: ReferenceStudy) -> Iterator[Reproducibility]:
             n_planned=study.settings.n_splits,
             n_converged=n_converged,
             n_runs=n_runs,
+        )
+
+
+def rotated_halves(study: ReferenceStudy) -> Iterator[Reproducibility]:
+    """Yield the likeness that random directions have in the same halves of the documents.
+
+    The components of each half are those that ICA is given; instead of by ICA they are turned by a
+    random rotation, and so are the atlas's maps. So what two halves share as spaces stays, and
+    which axes ICA finds in them is chance. No ICA is run: O(K² · units) for each half.
+    """
+    check_documents(study.pieces)
+    n_splits, rows = study.settings.n_splits, []
+    targets = [
+        rotation(len(target), study.rng(_ROTATED, block)) @ target
+        for block, target in enumerate(study.targets)
+    ]
+    for split in range(n_splits):
+        study.progress(
+            ProgressEvent(stage="rotated halves", done=split, total=n_splits, unit="divisions")
+        )
+        r_by_block = []
+        for block, (pool, target) in enumerate(zip(study.pools, targets, strict=True)):
+            study.cancel.raise_if_cancelled()
+            a, b = (
+                turned(
+                    pool,
+                    pool.group_pca(weights, len(target)),
+                    rotation(len(target), study.rng(_ROTATED, block, split, side)),
+                )
+                for side, weights in enumerate(half_weights(study, split))
+            )
+            r_by_block.append(
+                partners(np.abs(target @ a.T), np.abs(target @ b.T), pool.correlation(a, b))
+            )
+        rows.append(study.gathered(r_by_block))
+        yield Reproducibility(
+            r=np.array(rows),
+            n_documents=count_documents(study.pieces),
+            n_planned=n_splits,
+            n_converged=0,
+            n_runs=0,
         )
 
 

@@ -10,10 +10,13 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import AgglomerativeClustering
 
-from fnprune_core.atlas.membership import Members
+from fnprune_core.atlas.chance.beside import Beside
+from fnprune_core.atlas.membership import HIGH, Members
 from fnprune_core.storage.array_results import ArrayResult
 
 VERY_HIGH = 0.8
+#: The kind of random directions that halves are compared with.
+ROTATED = "rotated"
 #: Clusters of maps become one while their mean abs(r) is above this.
 MERGE = 0.5
 #: A size is good enough when its yield is so much of the best one.
@@ -241,6 +244,7 @@ class Assessment:
     seeds: Stability | None = None
     bootstrap: Stability | None = None
     halves: Reproducibility | None = None
+    rotated: Reproducibility | None = None
     members: Members | None = None
     shifted_members: Members | None = None
     sizes: SizeCurve | None = None
@@ -257,6 +261,23 @@ class Assessment:
             for figure in SPEAKS_TO[name]
             if getattr(null, figure).size
         }
+
+    @property
+    def recurrence(self) -> Beside | None:
+        """Split-half r of networks beside that of random rotations; None without either."""
+        if self.halves is None or self.rotated is None:
+            return None
+        return Beside(networks=self.halves.mean, control={ROTATED: self.rotated.mean})
+
+    def recurrence_sentence(self) -> str:
+        """Return how networks come back in halves, and how random directions do, in words."""
+        if self.halves is None:
+            return ""
+        text = f"|r| of networks between halves of {self.halves.n_documents} documents:"
+        if self.recurrence is not None:
+            return f"{text} {self.recurrence.sentence(HIGH)}"
+        alone = Beside(networks=self.halves.mean, control={})
+        return f"{text} {alone.sentence(HIGH)}"
 
     @property
     def is_empty(self) -> bool:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -53,25 +54,45 @@ class Unmixing:
         components : ndarray (K, n_rows)
             The same as mixtures of a space's rows.
         """
-        white, rank = whiten(data)
-        if rank < len(data):
-            raise SettingsError(
-                f"A part of the recording has only {rank} independent components, too few for "
-                f"{len(data)} networks.",
-                hint="Record more varied texts or choose a lower K.",
-            )
         run = run_ica(
-            white, algorithm=self.algorithm, settings=self.settings, seed=seed, cancel=cancel
+            _white(data), algorithm=self.algorithm, settings=self.settings, seed=seed, cancel=cancel
         )
-        products = (run.sources @ data.T).double().cpu().numpy()
-        gram = (data @ data.T).double().cpu().numpy()
-        unmixing = np.linalg.solve(gram, products.T).T / np.sqrt(data.shape[1])
         return Unmixed(
-            mixture=(unmixing @ components).astype(np.float32),
+            mixture=_mixture(run.sources, data, components),
             kurtosis=(run.sources.pow(4).mean(dim=1) - 3.0).double().cpu().numpy(),
             converged=run.converged,
             contrast=run.contrast,
         )
+
+
+def _white(data: Tensor) -> Tensor:
+    """Return components (K, units) centred and whitened over units."""
+    white, rank = whiten(data)
+    if rank < len(data):
+        raise SettingsError(
+            f"A part of the recording has only {rank} independent components, too few for "
+            f"{len(data)} networks.",
+            hint="Record more varied texts or choose a lower K.",
+        )
+    return white
+
+
+def _mixture(
+    sources: Tensor, data: Tensor, components: NDArray[np.floating]
+) -> NDArray[np.float32]:
+    """Return combinations of `data`, at norm 1, as mixtures of a space's rows: (K, n_rows)."""
+    products = (sources @ data.T).double().cpu().numpy()
+    gram = (data @ data.T).double().cpu().numpy()
+    unmixing = np.linalg.solve(gram, products.T).T / np.sqrt(data.shape[1])
+    return np.asarray(unmixing @ components, dtype=np.float32)
+
+
+def turned(
+    space: Space, components: NDArray[np.floating], turn: NDArray[np.floating]
+) -> NDArray[np.float32]:
+    """Return the whitened components of a space after a rotation, at norm 1: (K, n_rows)."""
+    data = space.signals(components)
+    return _mixture(torch.from_numpy(turn).to(data) @ _white(data), data, components)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -165,6 +165,11 @@ _TRUST = {
         "Members by chance: the same rule in networks, as many, that were found after every unit "
         "was shifted in time by itself ({n_splits} divisions)."
     ),
+    "rotated": (
+        "Beside split-half reproducibility, in the same halves: the whitened components of each "
+        "half, and the atlas's maps, after random rotations (seed {seed}), so that the axes are "
+        "chance."
+    ),
     "seeds": (
         "Stability over seeds, after ICASSO {{himberg2004}}: {n_seeds} runs from random starts, "
         "clustered; Iq times the share of runs in which the cluster was found."

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from fnprune_core.atlas import connectome, decoding, files
-from fnprune_core.atlas.chance.beside import STATISTICS
+from fnprune_core.atlas.chance.beside import STATISTICS, parcels, parcels_sentence
 from fnprune_core.atlas.chance.directions import KINDS
 from fnprune_core.atlas.membership import MARK_SAYS
 from fnprune_core.errors import SettingsError
@@ -36,6 +36,7 @@ def networks(material: Material) -> Iterator[Block]:
         f"networks ({material.atlas.rule(material.z)}). By their strongest network, the "
         f"largest is {largest} ({material.names[largest]}) with {int(sizes[largest]):,} units."
     )
+    yield Text(text=parcels_sentence(parcels(material.atlas, z=material.z)))
     n_marked = int((~material.recurs).sum())
     if n_marked:
         yield Text(

@@ -25,12 +25,7 @@ def trust(material: Material) -> Iterator[Block]:
     table = trust_table(material.atlas, assessment)
     table.insert(1, "name", material.names)
     if assessment.halves is not None:
-        r = assessment.halves.mean
-        yield Text(
-            text=f"In halves of {assessment.halves.n_documents} documents the networks reproduce "
-            f"at a median |r| of {pd.Series(r).median():.2f}; {int((r >= HIGH).sum())} of {len(r)} "
-            f"reach {HIGH:g}. A half has half of the tokens."
-        )
+        yield Text(text=f"{assessment.recurrence_sentence()} A half has half of the tokens.")
     yield from _against_nulls(material, table)
     yield Slot(figure="trust")
     yield Table(

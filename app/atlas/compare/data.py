@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 from app.figures import raster, stills
 from app.figures.theme import PALETTES, READING_ROOM, Mode
 from app.shell import resources
+from app.shell.caches import directions
 from app.shell.caching import cached
 from app.shell.images import files as images
 from app.shell.images import stills as small
 from fnprune_core.atlas import cortex as topography
+from fnprune_core.atlas.chance.beside import Beside
 from fnprune_core.errors import FnpruneError
 from fnprune_core.matching import atlases
 from fnprune_core.matching.atlases import Likeness, Match
@@ -82,6 +84,18 @@ def _recording_label(manifest: dict[str, Any]) -> str:
 def match(atlas_id: str, other_id: str) -> Match:
     """Return which network of one atlas is which of the other."""
     return atlases.match(resources.atlas(atlas_id), resources.atlas(other_id))
+
+
+@cached(
+    max_entries=4,
+    spinner="Matching random directions",
+    made_of=directions.are_made,
+)
+def beside(atlas_id: str, other_id: str) -> Beside:
+    """Return |r| of the pairs beside that of random directions in place of networks."""
+    atlas, other = resources.atlas(atlas_id), resources.atlas(other_id)
+    found = match(atlas_id, other_id)
+    return atlases.match_beside(atlas, other, found, directions=directions.opened(atlas_id))
 
 
 @cached(max_entries=4, spinner="Comparing with chance")

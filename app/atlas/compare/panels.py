@@ -19,6 +19,12 @@ from fnprune_core.matching.atlases import IDENTITY_R, Match
 from fnprune_core.matching.dual_regression import Maps, applied_note
 from fnprune_core.matching.identities import carry_over
 
+_ABOUT_DIRECTIONS = (
+    "Random directions stand in place of this atlas's networks and are paired with the other's "
+    "networks alike. Permuted: each map's values on other units of its layer; rotated: other axes "
+    "of the space that the maps span, which keep what two atlases share as spaces."
+)
+
 
 def choose_other(atlas: NetworkAtlas) -> NetworkAtlas | None:
     """Draw the choice of the other atlas; return it, or None where there is none to see.
@@ -80,6 +86,8 @@ def summary(atlas: NetworkAtlas, other: NetworkAtlas, match: Match) -> None:
             "networks that are active together need not do the same."
         )
     )
+    told = cache.beside(atlas.id, other.id).sentence(IDENTITY_R)
+    st.caption(f"|r| of pairs: {told}", help=_ABOUT_DIRECTIONS)
     for compared in (atlas, other):
         note = applied_note(compared.decomposition)
         if note:

@@ -10,6 +10,7 @@ from app.atlas.parcellation import data as cache
 from app.atlas.parcellation.figures import Look
 from app.figures.networks import parcellation_map
 from app.shell import recipes, resources, view_state, wording
+from app.shell.caches import directions
 from app.shell.codec import flag, parameter
 from app.shell.images import addresses, places
 from app.shell.images import files as images
@@ -28,6 +29,14 @@ _NOTE = (
     "For the eye, every map is smoothed and each place has the colour of its strongest network; "
     "without smoothing, that of its unit. The table and the sentence count single units. "
     f"{PLACES}"
+)
+
+
+_ABOUT_DIRECTIONS = (
+    "Permuted: as many units of each layer as each network has, by chance. Rotated: other axes of "
+    "the space that the maps span, at the same threshold. A share near that of permuted ones tells "
+    "how large networks are, and nothing of where; a larger Dice says that they share units more "
+    "than by chance."
 )
 
 
@@ -209,3 +218,4 @@ def selected_facts(atlas: NetworkAtlas, look: Look, z: float | None, network: in
         f"{wording.count(n_lost, 'more unit')} of its own ({atlas.rule(z)}) "
         f"{'is' if n_lost == 1 else 'are'} stronger in another network."
     )
+    st.caption(directions.parcels(atlas.id, z), help=_ABOUT_DIRECTIONS)

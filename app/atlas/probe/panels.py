@@ -3,6 +3,7 @@
 import numpy as np
 import streamlit as st
 
+from app.atlas import random_directions
 from app.figures.theme import network_colours
 from app.shell import resources, view_state, wording
 from app.widgets import frame
@@ -129,6 +130,18 @@ def ranking(atlas: NetworkAtlas, reading: Reading, *, n: int = 12) -> None:
         selected=view_state.view().network,
         name="Networks by their energy on this text",
         oneway=True,
+    )
+
+
+def beside(network: int, reading: Reading) -> None:
+    """Draw the selected network's energy on the text beside that of random directions."""
+    found = reading.beside()
+    if found is None:
+        return
+    st.caption(
+        f"Network {network}: {found.text(network, '{:.1f}×')}. {int(found.is_above().sum())} of "
+        f"{len(found.networks)} networks are above that.",
+        help=random_directions.ABOUT,
     )
 
 

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app.atlas import text_box
+from app.atlas import random_directions, text_box
 from app.atlas.probe import panels
 from app.atlas.probe.figures import networks_over_tokens
 from app.atlas.probe.probe_tasks import probe
@@ -66,6 +66,8 @@ def show(atlas: NetworkAtlas, network: int, reading: Reading) -> None:
             )
             st.caption("Mean energy on this text over that in the recording.")
             panels.ranking(atlas, reading)
+            random_directions.offer(atlas, key="probe")
+            panels.beside(network, reading)
     st.subheader("Networks × tokens", anchor=False, help=glossary.tip("time_course"))
     draw_picture(
         networks_over_tokens(

@@ -58,6 +58,8 @@ def show_networks(atlas: NetworkAtlas, network: int, assessment: Assessment) -> 
         selection_mode="points",
     )
     st.caption(MEANING[name])
+    if name == "reproducibility":
+        st.caption(assessment.recurrence_sentence())
     points = event["selection"]["points"] if event else []
     if points and points[0]["point_index"] != network:
         atlas_frame.select(int(points[0]["point_index"]))
@@ -92,6 +94,7 @@ def show_nulls(atlas: NetworkAtlas, network: int, assessment: Assessment) -> Non
 def show_directions(atlas: NetworkAtlas, network: int, assessment: Assessment) -> None:
     """Draw statistics of networks beside the same of random directions."""
     random_directions.offer(atlas, key="trust")
+    st.caption(assessment.recurrence_sentence())
     random_directions.show_all(atlas)
 
 

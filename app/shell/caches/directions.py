@@ -52,6 +52,12 @@ def promotion(id: str, model: LanguageModel) -> Beside | None:
     return statistics.promotion(model, found, np.asarray(std))
 
 
+@cached(max_entries=16, made_of=lambda id, z: resources.atlas(id).rule(z))
+def parcels(id: str, z: float | None) -> str:
+    """Return a parcellation's figures beside those of random directions, in words."""
+    return statistics.parcels_sentence(statistics.parcels(resources.atlas(id), z=z))
+
+
 @cached(max_entries=4, spinner="Setting networks beside random directions", made_of=are_made)
 def totals(id: str) -> dict[str, dict[str, float]]:
     """Return figures of all networks, and of all random directions of each kind."""

@@ -5,6 +5,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from app.shell import resources
+from app.shell.caches import directions
 from app.shell.caches.held import Held
 from app.shell.caching import cached
 from fnprune_core.atlas import probe as probing
@@ -23,9 +24,9 @@ def readings() -> Held[tuple[str, str, str], Reading]:
     return Held(_MAX_READINGS)
 
 
-@cached(max_entries=2)
+@cached(max_entries=2, made_of=directions.are_made)
 def probe(id: str) -> NetworkProbe:
-    """Return an atlas made ready to read texts."""
+    """Return an atlas made ready to read texts, with its random directions if they were made."""
     return dual_regression.open_probe(resources.workspace(), id)
 
 
@@ -45,7 +46,7 @@ def reading(id: str, language_model: LanguageModel, text: str) -> Reading | None
     """
     resources.reach().check_texts(text)
     stored = readings().get((id, language_model.source, text))
-    if stored is not None:
+    if stored is not None and (stored.control is not None or not directions.are_made(id)):
         return stored
     ready_probe = probe(id)
     windows = ready_probe.cut(language_model, text)

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fnprune_core.atlas import connectome, decoding
-from fnprune_core.atlas.chance.directions import HEADLINE, KINDS, Directions
+from fnprune_core.atlas.chance.directions import HEADLINE, KINDS, Directions, permuted_maps, rotated
 from fnprune_core.atlas.chance.names import domain_names
 from fnprune_core.atlas.naming.promoted import promoted_tokens
 from fnprune_core.atlas.network_atlas import DEFAULT_THRESHOLD, NetworkAtlas
@@ -67,6 +67,19 @@ class Beside:
             for each in (self.networks[network], self.control_median(), self.limit())
         )
         return f"{own}; {usual} for random directions (95th percentile {limit})"
+
+    def sentence(self, mark: float) -> str:
+        """Return the medians of networks and of directions, and how many reach a mark."""
+        controls = [
+            f"{kind} {self.control_median(kind):.2f} (95th percentile {self.limit(kind):.2f}), "
+            f"{int((values >= mark).sum())} of {len(values)} reach it"
+            for kind, values in self.control.items()
+        ]
+        told = "; ".join(controls) or "not measured yet"
+        return (
+            f"median {self.median:.2f}, {int((self.networks >= mark).sum())} of "
+            f"{len(self.networks)} reach {mark:g}. Of random directions: {told}."
+        )
 
     def table(self) -> pd.DataFrame:
         """Return one row for each kind of random directions.
@@ -201,6 +214,47 @@ def tables(directions: Directions) -> dict[str, pd.DataFrame]:
         with suppress(SettingsError):
             found[name] = beside(directions, name).table()
     return found
+
+
+def parcels(
+    atlas: NetworkAtlas, *, z: float | None = None, seed: int = 0
+) -> dict[str, dict[str, float]]:
+    """Return figures of a parcellation, of networks and of permuted and rotated directions.
+
+    ``share``: of all units that belong to some network; ``dice``: mean over pairs of networks, of
+    the units that belong to them. Where units belong as members (`z` None), each network's members
+    are permuted within each layer, and there are no rotated ones. O(K² · units), no reading.
+    """
+    own = atlas.membership(z=z)
+    belongs = {"networks": own, "permuted": permuted_maps(atlas, of=own, seed=seed)}
+    if z is not None or atlas.known_members is None:
+        threshold = DEFAULT_THRESHOLD if z is None else z
+        belongs["rotated"] = np.abs(rotated(atlas, seed=seed)[0]) > threshold
+    return {
+        name: {"share": float(each.any(axis=0).mean()), "dice": _mean_dice(each)}
+        for name, each in belongs.items()
+    }
+
+
+def parcels_sentence(found: Mapping[str, Mapping[str, float]]) -> str:
+    """Return in words what `parcels` returns."""
+
+    def told(name: str, form: str) -> str:
+        own, *others = (f"{form.format(each[name])}" for each in found.values())
+        kinds = [f"{kind} {value}" for kind, value in zip(list(found)[1:], others, strict=True)]
+        return f"{own} (random directions: {', '.join(kinds)})"
+
+    share = told("share", "{:.1%}").replace("%", " %")
+    return f"In some network: {share} of the units. Mean Dice of pairs: {told('dice', '{:.3f}')}."
+
+
+def _mean_dice(belongs: NDArray[np.bool_]) -> float:
+    """Return the mean Dice of pairs of networks; NaN of a single one."""
+    shared = belongs.astype(np.float32) @ belongs.T.astype(np.float32)
+    size = np.diag(shared)
+    pairs = np.triu_indices(len(size), 1)
+    total = np.maximum(size[pairs[0]] + size[pairs[1]], 1)
+    return float(np.mean(2 * shared[pairs] / total)) if len(total) else float("nan")
 
 
 def counts(atlas: NetworkAtlas, *, n_permutations: int = 2000) -> dict[str, float]:

@@ -112,18 +112,34 @@ def _rng(seed: int, kind: str, number: int) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=spawn_key))
 
 
-def permuted_maps(atlas: NetworkAtlas, *, seed: int = 0) -> Floats:
-    """Return the maps with the alive units of each layer permuted, by map anew: (K, n_units)."""
-    maps = np.zeros_like(atlas.maps)
+def permuted_maps(
+    atlas: NetworkAtlas, *, seed: int = 0, of: NDArray[Any] | None = None
+) -> NDArray[Any]:
+    """Return the maps with the alive units of each layer permuted, by map anew: (K, n_units).
+
+    Parameters
+    ----------
+    of : ndarray (K, n_units), optional
+        What is permuted in place of maps, such as members.
+    """
+    own = atlas.maps if of is None else of
+    maps = np.zeros_like(own)
     layers = [
         np.flatnonzero(atlas.decomposition.alive & (atlas.layout.layer_of_unit == layer))
         for layer in range(atlas.layout.n_layers)
     ]
-    for network, values in enumerate(atlas.maps):
+    for network, values in enumerate(own):
         rng = _rng(seed, "permuted", network)
         for units in layers:
             maps[network, units] = values[rng.permutation(units)]
     return maps
+
+
+def rotation(n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Return a random rotation or reflection, uniform over all of them: (n, n)."""
+    with one_thread():
+        q, r = np.linalg.qr(rng.standard_normal((n, n)))
+    return np.asarray(q * np.sign(np.diag(r)))
 
 
 def rotated(atlas: NetworkAtlas, *, seed: int = 0) -> tuple[Floats, Floats]:
@@ -136,10 +152,7 @@ def rotated(atlas: NetworkAtlas, *, seed: int = 0) -> tuple[Floats, Floats]:
     maps, courses = np.zeros_like(atlas.maps), np.zeros_like(atlas.time_courses)
     for layer in np.unique(decomposition.layer_of_network):
         networks = np.flatnonzero(decomposition.layer_of_network == layer)
-        draws = _rng(seed, "rotated", int(layer) + 1).standard_normal((len(networks),) * 2)
-        with one_thread():
-            q, r = np.linalg.qr(draws)
-        turn = q * np.sign(np.diag(r))  # uniform over all rotations and reflections
+        turn = rotation(len(networks), _rng(seed, "rotated", int(layer) + 1))
         turned = turn @ atlas.maps[networks].astype(np.float64)
         units = _block(atlas, int(layer))
         spread = turned[:, units].std(axis=1, keepdims=True)

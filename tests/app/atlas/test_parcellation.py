@@ -48,6 +48,7 @@ def test_each_picture_opens_from_a_link_and_old_links_open_the_body(
         assert not charts(at)
         assert "(|z| above 1.5)" in captions(at)
         assert "the layout is computed" in captions(at)
+    assert "(random directions: permuted" in captions(at)
     legend = at.dataframe[0].value
     atlas = resources.atlas(placed.atlas)
     expected = atlas.parcel_table(z=1.5).sort_values("units", ascending=False, kind="stable")

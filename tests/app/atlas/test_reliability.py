@@ -29,6 +29,8 @@ def test_measuring_fills_the_page_the_table_of_networks_and_the_gallery(
     shown = metrics(at)
     assert shown["Split-half r"].startswith(f"{table['reproducibility'].iloc[0]:.2f}")
     assert shown["Found again, seeds"] == f"{table['again_seeds'].iloc[0]:.2f}"
+    told = " ".join(caption.value for caption in at.caption)
+    assert "Of random directions: rotated 0." in told
     for section in ("nulls", "variance", "k"):
         other = open_page("trust", **example.view(), show=section)
         assert not other.exception, section

@@ -6,6 +6,7 @@ import tiny
 import torch
 from toy_atlas import atlas_from
 
+from fnprune_core.atlas.chance.directions import directions
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.atlas.probe import MAX_TOKENS, NetworkProbe
 from fnprune_core.errors import FingerprintMismatchError, TextError
@@ -46,6 +47,50 @@ def test_strengths_are_least_squares_on_alive_units_alone(llama, recording, atla
     design = np.vstack([np.ones(141), maps[:, alive]]).T
     expected = np.linalg.lstsq(design, x[:, alive].T.astype(np.float64), rcond=None)[0][1:]
     assert np.allclose(reading.strengths, expected, atol=1e-4 * np.abs(expected).max())
+
+
+def test_random_directions_are_read_in_the_same_passes(llama, recording, atlas):
+    made = directions(recording, atlas)
+    probe = NetworkProbe.prepare(atlas, recording, directions=made)
+    reading = probe.read_windows(llama, recording.windows.select([3]))
+    usable = np.zeros(len(atlas.is_dummy), dtype=bool)
+    usable[recording.session_slice(3)] = True
+    usable &= ~atlas.is_dummy
+    energy = np.square(made.permuted.astype(np.float64))
+    expected = energy[:, usable].mean(axis=1) / energy[:, ~atlas.is_dummy].mean(axis=1)
+    np.testing.assert_allclose(reading.control, expected, rtol=1e-2)
+    np.testing.assert_array_equal(reading.beside().networks, reading.energy())
+    assert NetworkProbe.prepare(atlas, recording).read(llama, "a b c d e f g").beside() is None
+
+
+def test_a_network_of_the_text_stands_above_random_directions_and_noise_does_not(llama, recording):
+    """The first network's map is what the units do in a text, the other maps are noise."""
+    text = " ".join(tiny.WORDS[5 + i % 3] for i in range(24))
+    atlas = atlas_from(recording)
+    probe = NetworkProbe.prepare(atlas, recording)
+    x, _ = probe.signals(llama, probe.cut(llama, text), 0)
+    maps = np.random.default_rng(0).standard_normal((30, recording.layout.n_units))
+    maps[0] = x[2:].mean(dim=0)
+    maps = (maps - maps.mean(axis=1, keepdims=True)) / maps.std(axis=1, keepdims=True)
+    design = np.vstack([np.ones(maps.shape[1]), maps]).T
+    signals = np.concatenate([recording.session(i) for i in range(recording.n_sessions)])
+    normal = (signals.astype(np.float64) - recording.mean) / recording.std
+    courses = np.linalg.lstsq(design, normal.T, rcond=None)[0][1:]
+    planted = NetworkAtlas(
+        replace(
+            atlas.decomposition,
+            spatial_maps=maps.astype(np.float32),
+            time_courses=courses.astype(np.float32),
+            layer_of_network=np.full(30, -1),
+            **dict.fromkeys(("run_agreement", "variance_alone", "variance_left_out"), np.ones(30)),
+        ),
+        atlas.tokens,
+    )
+    made = directions(recording, planted)
+    beside = NetworkProbe.prepare(planted, recording, directions=made).read(llama, text).beside()
+    assert beside.networks.argmax() == 0
+    assert beside.is_above()[0]
+    assert beside.is_above()[1:].sum() <= 5  # 5 % and what chance adds
 
 
 def test_a_long_text_is_read_in_windows_without_memory(llama, probe):

@@ -39,6 +39,7 @@ def test_commands_apply_match_and_carry(fnprune, workspace, recording, record_wi
         (k, k, True) for k in range(4)
     ]
     assert found["likeness"] is None  # other texts
+    assert [row["kind"] for row in found["random_directions"]] == ["permuted", "rotated"]
     assert found["carried"] == {"n_identities": 4, "n_names": 1, "left_behind": []}
     assert read_annotations(workspace, applied["id"]).of(3).name == "late"
     code, found = fnprune("match", atlas, atlas, "--by", "courses", "--null", "19")

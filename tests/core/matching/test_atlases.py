@@ -10,11 +10,12 @@ from tokenizers.pre_tokenizers import Sequence, Split, WhitespaceSplit
 from transformers import PreTrainedTokenizerFast
 
 from fnprune_core.atlas import network_atlas
+from fnprune_core.atlas.chance.directions import Directions
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.decomposition import group_ica
 from fnprune_core.decomposition.group_ica import GroupICA
 from fnprune_core.errors import FingerprintMismatchError, NotConvergedWarning, SettingsError
-from fnprune_core.matching.atlases import likeness, likeness_of, match
+from fnprune_core.matching.atlases import likeness, likeness_of, match, match_beside
 from fnprune_core.matching.tokens import shared_text
 from fnprune_core.models.language_model import wrap_model
 from fnprune_core.recording import record
@@ -64,6 +65,37 @@ def test_maps_of_different_models_are_not_compared(maps) -> None:
     with pytest.raises(FingerprintMismatchError, match="another model"):
         match(atlas_of(maps), other, by="maps")
     assert match(atlas_of(maps), other).by == "time courses"
+
+
+@pytest.mark.parametrize("by", ["maps", "time courses"])
+def test_the_same_networks_match_better_than_random_directions(maps, by) -> None:
+    rng = np.random.default_rng(2)
+    many = rng.laplace(size=(30, N_UNITS))
+    courses = rng.standard_normal((30, SESSIONS * LENGTH))
+    noisy = [each + 0.3 * rng.standard_normal(each.shape) for each in (many, courses)]
+    atlas, other = atlas_of(many, courses), atlas_of(*noisy)
+    found = match(atlas, other, by=by)
+    directions = Directions(
+        atlas=atlas, seed=0, permuted=rng.permuted(courses, axis=1), shifted=courses
+    )
+    beside = match_beside(atlas, other, found, directions=directions)
+    assert list(beside.control) == ["permuted", "rotated"]
+    for kind in beside.control:
+        assert beside.is_above(kind).all()
+    assert beside.control_median("rotated") < 0.7
+
+
+def test_networks_of_nothing_match_as_random_directions_do() -> None:
+    rng = np.random.default_rng(3)
+    first, second = (
+        atlas_of(rng.laplace(size=(30, N_UNITS)), rng.standard_normal((30, SESSIONS * LENGTH)))
+        for _ in range(2)
+    )
+    for by in ("maps", "time courses"):
+        beside = match_beside(first, second, match(first, second, by=by))
+        for kind in beside.control:
+            assert abs(beside.median - beside.control_median(kind)) < 0.05
+    assert list(beside.control) == ["rotated"]  # permuted ones have no time courses yet
 
 
 def slow_courses(rng, k: int) -> np.ndarray:

@@ -81,11 +81,8 @@ def test_a_stop_keeps_the_parts_that_are_whole(at_hand) -> None:
             on_partial=stop_in_bootstrap, cancel=cancel,
         )  # fmt: skip
     settings = TrustSettings(n_seeds=2, n_bootstraps=6, n_splits=1)
-    assert set(assess.assessment_ids(workspace, atlas, settings=settings)) == {
-        "halves",
-        "members",
-        "seeds",
-    }
+    found = assess.assessment_ids(workspace, atlas, settings=settings)
+    assert list(found) == ["halves", "rotated", "members", "seeds"]
     assert not workspace.unfinished()
 
 
@@ -96,6 +93,21 @@ def test_other_settings_are_another_assessment_of_their_part_alone(at_hand) -> N
     other = assess.assess(workspace, atlas, parts=["seeds", "halves"], settings=more).ids
     assert other["seeds"] != ids["seeds"]
     assert other["halves"] == ids["halves"]
+
+
+def test_halves_of_before_say_that_random_rotations_are_missing_and_how_to_have_them(
+    at_hand, capsys, monkeypatch
+) -> None:
+    workspace, atlas = at_hand
+    assess.assess(workspace, atlas, parts=["halves"], settings=TrustSettings())
+    words = ["fnprune", "trust", atlas, "--parts", "halves", "--workspace", str(workspace.root)]
+    monkeypatch.setattr(sys, "argv", words)
+    with pytest.raises(SystemExit):
+        main()
+    out = " ".join(capsys.readouterr().out.split())
+    assert "Of random directions: not measured yet." in out
+    assert f"fnprune trust {atlas} --parts rotated" in out
+    assert assess.open_assessment(workspace, atlas).recurrence is None
 
 
 def test_too_few_documents_skip_halves_alone(at_hand, monkeypatch) -> None:

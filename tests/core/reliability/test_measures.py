@@ -5,10 +5,13 @@ import pytest
 from planted import planted
 from trust_study import last, run_of, study_of
 
+from fnprune_core.atlas.chance.directions import rotation
 from fnprune_core.decomposition.stability import match_maps
 from fnprune_core.errors import TooFewTokensError
 from fnprune_core.progress import Cancelled, CancelToken
 from fnprune_core.reliability import measures
+from fnprune_core.reliability.results import ROTATED, Assessment
+from fnprune_core.reliability.unmixing import turned
 
 
 def test_planted_networks_are_trusted_by_every_measure(real) -> None:
@@ -37,6 +40,33 @@ def test_planted_networks_stand_out_from_both_nulls(real) -> None:
         assert kurtosis.min() > null.limit("kurtosis") + 1
         assert null.kurtosis.shape == null.again.shape == null.r.shape == (5,)
     assert null.limit("r") < 0.5
+
+
+def test_planted_networks_come_back_and_random_rotations_of_the_same_halves_less(real) -> None:
+    halves, rotated = last(measures.in_halves(real)), last(measures.rotated_halves(real))
+    assert rotated.r.shape == halves.r.shape
+    found = Assessment(halves=halves, rotated=rotated)
+    assert found.recurrence.is_above(ROTATED).all()
+    assert found.recurrence.control_median(ROTATED) < 0.6
+    assert "5 of 5 reach 0.7. Of random directions: rotated 0." in found.recurrence_sentence()
+    np.testing.assert_array_equal(last(measures.rotated_halves(real)).r, rotated.r)
+
+
+def test_networks_of_noise_come_back_as_random_rotations_do(noise) -> None:
+    found = Assessment(
+        halves=last(measures.in_halves(noise)), rotated=last(measures.rotated_halves(noise))
+    ).recurrence
+    assert abs(found.median - found.control_median(ROTATED)) < 0.15
+
+
+def test_a_rotation_of_a_half_spans_its_components(real) -> None:
+    pool = real.pools[0]
+    components = pool.group_pca(real.equal_weights, 5)
+    maps = turned(pool, components, rotation(5, np.random.default_rng(0)))
+    np.testing.assert_allclose(pool.correlation(maps, maps), np.eye(5), atol=1e-3)
+    signals, others = (pool.signals(each).numpy() for each in (components, maps))
+    inside = signals @ others.T @ others
+    np.testing.assert_allclose(inside, signals, atol=1e-3 * np.abs(signals).max())
 
 
 def test_the_curve_finds_how_many_networks_there_are(real) -> None:

@@ -12,7 +12,7 @@ from fnprune_core.storage.workspace import Workspace
 
 def test_what_is_missing_is_said_with_how_to_make_it(made) -> None:
     told = "".join(made.page.text)
-    assert f"fnprune trust {made.atlas} --parts halves,members,seeds" in told
+    assert f"fnprune trust {made.atlas} --parts halves,rotated,members,seeds" in told
     assert "No localizer was run" in told
     lacking = dict(sections.lacks(made.m))
     assert {"Networks", "Trust", "Localizers"} == set(lacking)

@@ -13,6 +13,8 @@ from fnprune_core.atlas.chance.beside import (
     beside,
     by_token,
     counts,
+    parcels,
+    parcels_sentence,
     promotion,
 )
 from fnprune_core.atlas.chance.directions import KINDS, Directions, permuted_maps
@@ -62,6 +64,23 @@ def test_what_a_recording_does_not_allow_is_left_out_or_refused() -> None:
         beside(found, "domains")
     with pytest.raises(SettingsError, match="no statistic"):
         beside(found, "other")
+
+
+def test_networks_of_the_same_units_share_more_than_permuted_ones_and_noise_does_not() -> None:
+    rng = np.random.default_rng(4)
+    noise = rng.laplace(size=(6, 100))
+    shared = noise.copy()
+    shared[:, ::10] = 9.0  # every network has these units
+    planted, nothing = (
+        parcels(atlas_of(maps=maps, courses=np.ones((6, N_TOKENS))), z=4.0)
+        for maps in (shared, noise)
+    )
+    assert planted["networks"]["dice"] > 3 * planted["permuted"]["dice"]
+    assert planted["networks"]["share"] < 0.5 * planted["permuted"]["share"]
+    assert abs(nothing["networks"]["share"] - nothing["permuted"]["share"]) < 0.05
+    assert abs(nothing["networks"]["dice"] - nothing["permuted"]["dice"]) < 0.05
+    share = 100 * planted["networks"]["share"]
+    assert parcels_sentence(planted).startswith(f"In some network: {share:.1f} % (random")
 
 
 def test_units_that_write_some_tokens_promote_them_above_random_directions() -> None:
