@@ -55,6 +55,12 @@ _SMALL: dict[str, Any] = {
     **dict.fromkeys(("moe_intermediate_size", "shared_expert_intermediate_size"), 32),
     "head_dim": 16,
     "rotary_dim": 8,
+    **dict.fromkeys(("q_lora_rank", "kv_lora_rank", "v_head_dim", "qk_head_dim"), 16),
+    **dict.fromkeys(("qk_nope_head_dim", "qk_rope_head_dim"), 8),
+    **dict.fromkeys(("decoder_attention_heads", "encoder_attention_heads"), 4),
+    "num_kv_shared_layers": 0,
+    "first_k_dense_replace": 1,
+    "attention_types": [[["global", "local", "global"], 1]],
     "vocab_size": 99,
     "vocab_size_per_layer_input": 99,
     "hidden_size_per_layer_input": 8,
@@ -100,6 +106,8 @@ def small_config(kind: str) -> Any:
         if isinstance(values.get(name), dict):
             inner = {key: value for key, value in _SMALL.items() if key in values[name]}
             chosen[name] = {**({"model_type": values[name].get("model_type")}), **inner}
+    if "qk_rope_head_dim" in values:  # of latent attention, which has a size for each part
+        chosen.pop("head_dim", None)
     if "layer_types" in values:
         chosen["layer_types"] = None
     return config_class(**chosen)

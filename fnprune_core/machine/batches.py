@@ -163,7 +163,8 @@ def bytes_per_token(config: Any, dtype: torch.dtype) -> int:
     """Return about how many bytes a token takes in a pass, by what a model's config says."""
     config = config.get_text_config(decoder=True)
     hidden = int(getattr(config, "hidden_size", 0) or 0)
-    width = int(getattr(config, "intermediate_size", 0) or 4 * hidden)
+    width = getattr(config, "intermediate_size", 0) or 4 * hidden
+    width = int(max(width) if isinstance(width, list) else width)  # Gemma 3n says it by layer
     vocabulary = int(getattr(config, "vocab_size", 0) or 0)
     n_values = _OF_VOCABULARY * vocabulary + _OF_LAYER * width + _OF_HIDDEN * hidden
     return n_values * dtype.itemsize

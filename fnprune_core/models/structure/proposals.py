@@ -316,7 +316,7 @@ def propose_attention(
                         feeding=feeding,
                         bias_home=bias_home,
                         bias_switch=switch,
-                        has_head_size=_has_head_size(model, n_heads, n_groups),
+                        has_head_size=_has_head_size(model),
                         counts=counts,
                     )
 
@@ -381,6 +381,6 @@ def _attention_bias(
     return ("switch", switch) if switch else ("none", "")
 
 
-def _has_head_size(model: "PreTrainedModel", n_heads: int, n_groups: int) -> bool:
+def _has_head_size(model: "PreTrainedModel") -> bool:
     """Whether a config can say that there are fewer heads of the same size."""
     return isinstance(value_of(text_config(model), "head_dim"), int)
