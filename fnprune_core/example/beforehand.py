@@ -28,7 +28,7 @@ from fnprune_core.storage.workspace import Workspace
 #: What took long, about 20 minutes on two cores; the same commands make it again.
 COMMANDS = (
     "fnprune example",
-    "fnprune trust ATLAS --parts halves,members,seeds,sizes,shifted_members",
+    "fnprune trust ATLAS --parts halves,members,rotated,seeds,sizes,shifted_members",
     "fnprune lesion ATLAS --networks 0-11 --random 5 --window 64 --max-windows 32",
     "python docs/make_example_results.py",
 )
