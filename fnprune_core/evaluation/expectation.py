@@ -211,7 +211,8 @@ def write_samples(
                 sample_of=windows.text_sha256, cancel=cancel,
             )  # fmt: skip
         except NonFiniteError:
-            return
+            break
+    progress(ProgressEvent(stage=WRITING, done=1, total=1, unit="texts"))
 
 
 def n_tokens_left(

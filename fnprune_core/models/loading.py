@@ -243,7 +243,10 @@ def _check_vocabulary(
 ) -> None:
     """Refuse a tokenizer that gives ids for which the model has no embedding."""
     n_rows = weight_of(model.get_input_embeddings()).shape[0]
-    highest = max(tokenizer.get_vocab().values(), default=0)
+    # A token that was added, for padding as a rule, need never be read.
+    added = tokenizer.get_added_vocab()
+    ids = [id for token, id in tokenizer.get_vocab().items() if token not in added]
+    highest = max(ids, default=0)
     if highest >= n_rows:
         raise ModelNotFoundError(
             f"The tokenizer of {source!r} has ids up to {highest:,}, the model embeds {n_rows:,}.",

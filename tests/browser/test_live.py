@@ -9,8 +9,9 @@ import tiny
 from browsing import Browser, wait_for
 from selenium.webdriver.common.keys import Keys
 
-from app.shell import resources
 from fnprune_core.atlas.live import recorded_run
+from fnprune_core.atlas.network_atlas import open_atlas
+from fnprune_core.storage.workspace import Workspace
 
 pytestmark = pytest.mark.browser
 KEY = "live-scanner"
@@ -215,12 +216,12 @@ def is_taken_away(browser: Browser) -> None:
     assert token(browser) == 16
 
 
-def test_light_and_narrow_it_fits_the_page(browser, placed) -> None:
+def test_light_and_narrow_it_fits_the_page(browser, placed, server) -> None:
     browser.look(390, "light")
     browser.open(f"/live?{urlencode({**placed.view(), 'session': '1', 'token': '9'})}")
     wait_until(browser, "paused")
     assert browser.overflow() <= 0
-    run = recorded_run(resources.atlas(placed.atlas), 1)
+    run = recorded_run(open_atlas(Workspace(server[0]), placed.atlas), 1)
     assert inside(browser, ".clock").text == f"10 / {run.n_tokens}"
     assert "strongest is most often" in inside(browser, ".live").get_attribute("aria-label")
     assert browser.errors() == []

@@ -5,10 +5,11 @@ import pandas as pd
 import pytest
 from drawings import WIDTHS, ragged_map, sent
 
-from app.figures import layer_profile, networks, raster, recordings
+from app.figures import layer_profile, networks, raster
 from app.figures.base import Picture
 from app.figures.markup import token_strip
 from app.figures.theme import PALETTES, PAPER, READING_ROOM
+from app.recording import figures as recordings
 
 
 def table(n_networks: int = 6) -> pd.DataFrame:

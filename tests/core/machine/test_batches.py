@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tiny
 import torch
+from transformers import LlamaConfig
 
 from fnprune_core.errors import SettingsError
 from fnprune_core.evaluation.perplexity import perplexity
@@ -163,7 +164,7 @@ def test_what_a_model_leaves_of_a_gpu_says_how_many_windows_go_into_a_pass(monke
 
 
 def test_a_token_takes_its_logits_and_what_a_layer_makes_of_it() -> None:
-    config = SimpleNamespace(vocab_size=49152, intermediate_size=1536, hidden_size=576)
+    config = LlamaConfig(vocab_size=49152, intermediate_size=1536, hidden_size=576)
     half = bytes_per_token(config, torch.bfloat16)
     assert half > 2 * 49152 * 2
     assert bytes_per_token(config, torch.float32) == 2 * half

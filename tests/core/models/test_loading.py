@@ -165,10 +165,8 @@ def test_a_config_of_fewer_layers_than_the_weights_is_refused(saved):
 
 
 def test_a_tokenizer_of_more_ids_than_embeddings_is_refused(saved):
-    tokenizer = tiny.toy_tokenizer()
-    tokenizer.add_tokens(["<more>"])
-    tokenizer.save_pretrained(saved)
-    with pytest.raises(ModelNotFoundError, match="ids up to 64, the model embeds 64"):
+    tiny.bpe_tokenizer().save_pretrained(saved)
+    with pytest.raises(ModelNotFoundError, match=r"ids up to \d{3}, the model embeds 64"):
         load_model(str(saved), device="cpu")
 
 

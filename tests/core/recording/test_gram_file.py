@@ -9,6 +9,7 @@ from fnprune_core.recording import gram_file, reducing
 from fnprune_core.recording.gram_file import GramFile, GramSums, n_stored
 from fnprune_core.recording.record import record
 from fnprune_core.recording.recording import RecordingSettings, open_recording
+from fnprune_core.storage.checksums import file_sums
 from fnprune_core.storage.workspace import Workspace
 
 WIDTHS = (5, 24, 1, 17)
@@ -39,7 +40,7 @@ def test_sums_are_those_of_all_tokens_at_once(tmp_path, monkeypatch, rows) -> No
         for layer, part in enumerate(by_layer):
             sums.add(layer, part[tokens])
     assert path.stat().st_size == 4 * n_stored(WIDTHS)
-    file = GramFile(path, {}, WIDTHS)
+    file = GramFile(path, {"files": {path.name: file_sums(path)}}, WIDTHS)
     for layer, part in enumerate(by_layer):
         exact = (part.double().T @ part.double()).numpy()
         np.testing.assert_allclose(whole(file, layer, WIDTHS[layer]), exact, atol=2e-5)
