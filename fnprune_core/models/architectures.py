@@ -309,6 +309,37 @@ def replace_weight(module: nn.Module, weight: Tensor, bias: Tensor | None) -> No
         module.out_features, module.in_features = outputs, inputs
 
 
+def kept_part(
+    values: Tensor, kept: Tensor, *, new: Tensor | None = None, masks: bool = False, dim: int = 0
+) -> Tensor:
+    """Return the kept rows or columns of a weight, or all of them with zeros for the others.
+
+    Parameters
+    ----------
+    kept : Tensor (n,)
+        Indices along `dim`.
+    new : Tensor, optional
+        Refitted values that take the place of those kept.
+    masks : bool
+        Whether the shape stays, and zeros stand where something goes.
+    """
+    kept = kept.to(values.device)
+    part = values.index_select(dim, kept) if new is None else new.to(values)
+    return torch.zeros_like(values).index_copy(dim, kept, part) if masks else part
+
+
+def cut_rows(
+    module: nn.Module, kept: Tensor, *, new: Tensor | None = None, masks: bool = False
+) -> None:
+    """Cut what feeds units or groups: keep some rows of a projection, with their biases."""
+    bias = bias_of(module)
+    replace_weight(
+        module,
+        kept_part(weight_of(module), kept, new=new, masks=masks),
+        None if bias is None else kept_part(bias, kept, masks=masks),
+    )
+
+
 def output_column_norms(
     model: "PreTrainedModel", architecture: Architecture, *, power: Literal[1, 2] = 2
 ) -> Tensor:

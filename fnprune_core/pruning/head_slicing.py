@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from fnprune_core.models.architectures import (
     Architecture,
     bias_of,
+    cut_rows,
+    kept_part,
     layers_of,
     replace_weight,
     weight_of,
@@ -29,37 +31,6 @@ def new_bias(projection: nn.Module, added: Tensor | None) -> Tensor | None:
     weight = weight_of(projection)
     added = added.to(weight.device, torch.float32)
     return (added if bias is None else bias.float() + added).to(weight.dtype)
-
-
-def kept_part(
-    values: Tensor, kept: Tensor, *, new: Tensor | None = None, masks: bool = False, dim: int = 0
-) -> Tensor:
-    """Return the kept rows or columns of a weight, or all of them with zeros for the others.
-
-    Parameters
-    ----------
-    kept : Tensor (n,)
-        Indices along `dim`.
-    new : Tensor, optional
-        Refitted values that take the place of those kept.
-    masks : bool
-        Whether the shape stays, and zeros stand where something goes.
-    """
-    kept = kept.to(values.device)
-    part = values.index_select(dim, kept) if new is None else new.to(values)
-    return torch.zeros_like(values).index_copy(dim, kept, part) if masks else part
-
-
-def cut_rows(
-    module: nn.Module, kept: Tensor, *, new: Tensor | None = None, masks: bool = False
-) -> None:
-    """Cut what feeds units or groups: keep some rows of a projection, with their biases."""
-    bias = bias_of(module)
-    replace_weight(
-        module,
-        kept_part(weight_of(module), kept, new=new, masks=masks),
-        None if bias is None else kept_part(bias, kept, masks=masks),
-    )
 
 
 def cut_columns(

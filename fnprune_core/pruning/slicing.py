@@ -12,6 +12,7 @@ from fnprune_core.models import modeling_per_layer
 from fnprune_core.models.architectures import (
     Architecture,
     bias_of,
+    cut_rows,
     feeding_modules,
     feeding_rows,
     output_projections,
@@ -28,7 +29,6 @@ from fnprune_core.pruning.head_slicing import (
     attention_has_bias,
     cut_columns,
     cut_heads,
-    cut_rows,
     give_biases,
     per_layer_attention,
 )

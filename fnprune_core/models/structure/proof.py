@@ -20,7 +20,9 @@ from fnprune_core.errors import UnsupportedArchitectureError
 from fnprune_core.models.architectures import (
     Architecture,
     bias_of,
+    cut_rows,
     feeding_rows,
+    kept_part,
     layers_of,
     output_projections,
     replace_weight,
@@ -30,7 +32,12 @@ from fnprune_core.models.attention import attention_layout
 from fnprune_core.models.attention_modules import UNPROVEN
 from fnprune_core.models.hooks import edit_projections
 from fnprune_core.models.modeling_per_layer import set_head_counts
-from fnprune_core.models.structure.proposals import propose, propose_attention
+from fnprune_core.models.structure.proposals import (
+    completed,
+    completed_attention,
+    propose,
+    propose_attention,
+)
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -98,7 +105,8 @@ def proven_architecture(model: "PreTrainedModel") -> Architecture:
         layers = _telling_layers(model, proposal)
         failed = [proof for proof in prove_units(model, proposal, layers) if not proof.holds]
         if not failed:
-            return _with_attention(model, _with_norms(model, proposal), layers)
+            found = completed(model, proposal)
+            return _with_attention(model, _with_norms(model, found), layers)
         failures.append(f"{proposal.output_projection} ({failed[0].sentence})")
     raise UnsupportedArchitectureError(
         f"Models of type {model.config.model_type!r} are not supported: no unit can be cut so "
@@ -181,7 +189,8 @@ def prove_logits(model: "PreTrainedModel", architecture: Architecture) -> LayerP
     """
     shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
     smaller = copy.deepcopy(model, shared)
-    kept = [_cut_units(architecture, layer) for layer in layers_of(smaller, architecture)]
+    with torch.no_grad():
+        kept = [_cut_units(architecture, layer) for layer in layers_of(smaller, architecture)]
     ids = _few_tokens(model)
     whole = _logits(model, ids)
     with edit_projections(
@@ -189,12 +198,8 @@ def prove_logits(model: "PreTrainedModel", architecture: Architecture) -> LayerP
         edit_input=lambda layer, x: _silent_but(kept[layer], x),
     ):
         silent = _logits(model, ids)
-    largest = float(whole.abs().max())
-    return LayerProof(
-        layer=-1,
-        difference=float((_logits(smaller, ids) - silent).abs().max()) / largest,
-        effect=float((silent - whole).abs().max()) / largest,
-    )
+    difference, effect = _apart(whole, silent, _logits(smaller, ids))
+    return LayerProof(layer=-1, difference=difference, effect=effect)
 
 
 def _cut_units(architecture: Architecture, layer: nn.Module) -> Tensor:
@@ -205,9 +210,13 @@ def _cut_units(architecture: Architecture, layer: nn.Module) -> Tensor:
     kept = kept[kept % 3 > 0]
     rows = feeding_rows(architecture, kept, width)
     for path in architecture.feeding:
-        _keep_rows(layer.get_submodule(path), rows)
-    _keep_columns(output, kept)
+        cut_rows(layer.get_submodule(path), rows)
+    _cut_columns(output, kept)
     return kept
+
+
+def _cut_columns(output: nn.Module, kept: Tensor) -> None:
+    replace_weight(output, kept_part(weight_of(output), kept, dim=1), bias_of(output))
 
 
 def _silent_but(kept: Tensor, x: Tensor) -> Tensor:
@@ -231,9 +240,9 @@ def prove_groups(
     def cut(layer: nn.Module) -> Tensor:
         for feeding in attention.feeding:
             rows = torch.from_numpy(layout.rows(feeding, groups, n_groups))
-            _keep_rows(layer.get_submodule(feeding.path), rows)
+            cut_rows(layer.get_submodule(feeding.path), rows)
         kept = torch.from_numpy(layout.dimensions(groups))
-        _keep_columns(layer.get_submodule(attention.output), kept)
+        _cut_columns(layer.get_submodule(attention.output), kept)
         set_head_counts(layer, layout.counts(attention), len(groups))
         return kept
 
@@ -274,17 +283,23 @@ def _compare(
 ) -> tuple[float, float]:
     """Return the difference of cut from silenced and of silenced from whole, in float32."""
     whole, smaller = copy.deepcopy(module).float(), copy.deepcopy(module).float()
-    kept = cut(smaller)
+    with torch.no_grad():
+        kept = cut(smaller)
     results = [_output(whole.get_submodule(holder), call)]
     with edit_projections(
         [whole.get_submodule(output)], edit_input=lambda _, x: _silent_but(kept, x)
     ):
         results.append(_output(whole.get_submodule(holder), call))
     results.append(_output(smaller.get_submodule(holder), call))
-    largest = max(float(results[0].abs().max()), 1e-30)
+    return _apart(*results)
+
+
+def _apart(whole: Tensor, silent: Tensor, smaller: Tensor) -> tuple[float, float]:
+    """Return how far cut is from silenced, and silenced from whole, over the largest value."""
+    largest = max(float(whole.abs().max()), 1e-30)
     return (
-        float((results[2] - results[1]).abs().max()) / largest,
-        float((results[1] - results[0]).abs().max()) / largest,
+        float((smaller - silent).abs().max()) / largest,
+        float((silent - whole).abs().max()) / largest,
     )
 
 
@@ -340,7 +355,7 @@ def _check_causal(model: "PreTrainedModel") -> None:
     """Refuse a model in which a token changes what is predicted before it."""
     ids = _few_tokens(model)
     try:
-        _logits(model, ids)
+        before = _logits(model, ids)[:, :-1]
     except Exception as error:  # models fail in their own ways where they want more than text
         raise UnsupportedArchitectureError(
             f"A model of type {model.config.model_type!r} does not read a few tokens of text: "
@@ -349,7 +364,7 @@ def _check_causal(model: "PreTrainedModel") -> None:
         ) from error
     changed = ids.clone()
     changed[0, -1] = (changed[0, -1] + 1) % weight_of(model.get_input_embeddings()).shape[0]
-    before, after = _logits(model, ids)[:, :-1], _logits(model, changed)[:, :-1]
+    after = _logits(model, changed)[:, :-1]
     if not torch.allclose(before, after, rtol=1e-2, atol=1e-2 * float(before.abs().max())):
         raise UnsupportedArchitectureError(
             f"Models of type {model.config.model_type!r} read a text in both directions.",
@@ -417,18 +432,5 @@ def _with_attention(
         except UnsupportedArchitectureError:
             continue
         if all(proof.holds for proof in proofs):
-            return proposal
+            return replace(architecture, attention=completed_attention(model, proposal))
     return replace(architecture, attention=UNPROVEN)
-
-
-def _keep_rows(module: nn.Module, rows: Tensor) -> None:
-    rows = rows.to(weight_of(module).device)
-    bias = bias_of(module)
-    with torch.no_grad():
-        replace_weight(module, weight_of(module)[rows], None if bias is None else bias[rows])
-
-
-def _keep_columns(module: nn.Module, columns: Tensor) -> None:
-    columns = columns.to(weight_of(module).device)
-    with torch.no_grad():
-        replace_weight(module, weight_of(module)[:, columns], bias_of(module))

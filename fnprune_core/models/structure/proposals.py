@@ -7,7 +7,7 @@ names that differ from family to family. `propose` lists the places where the sh
 """
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -62,7 +62,7 @@ def propose(model: "PreTrainedModel") -> Iterator[Architecture]:
             continue
         for proposal in _mlps(path, layers, int(config.hidden_size)):
             reason = ""
-            yield _completed(model, proposal)
+            yield proposal
     if reason:
         raise UnsupportedArchitectureError(
             f"Models of type {model.config.model_type!r} are not supported: {reason}.",
@@ -160,13 +160,16 @@ def _is_gate(name: str) -> bool:
     return "gate" in name or name in ("w1", "linear_1", "fc1", "c_fc_0")
 
 
-def _completed(model: "PreTrainedModel", proposal: Architecture) -> Architecture:
-    """Return a proposal with what the rest of the model says: norms, config, biases, heads."""
+def completed(model: "PreTrainedModel", proposal: Architecture) -> Architecture:
+    """Return a proposal with what the rest of the model says: final norm, config and biases.
+
+    Its config is changed and the model rebuilt without weights for that, a few times.
+    """
     layers = list(model.get_submodule(proposal.layers).children())
     parent = proposal.output_projection.rpartition(".")[0]
     projection = layers[0].get_submodule(proposal.output_projection)
     gated = len(proposal.feeding) * proposal.n_fused > 1
-    bias_home, switch = _bias_home(model, proposal, projection)
+    bias_home, switch = _bias_home(model, proposal.layers, proposal.output_projection)
     return replace(
         proposal,
         family=_family(model),
@@ -233,7 +236,7 @@ def set_in_config(config: "PretrainedConfig", path: str, value: Any) -> None:
     setattr(config, name, value)
 
 
-def _config_paths(model: "PreTrainedModel", matches: Any) -> list[str]:
+def _config_paths(model: "PreTrainedModel", matches: Callable[[str, Any], bool]) -> list[str]:
     """Return the dotted paths of the text config's values for which `matches(name, value)`."""
     config = text_config(model)
     start = "".join(f"{name}." for name, value in vars(model.config).items() if value is config)
@@ -267,24 +270,16 @@ def _shapes_follow(model: nn.Module, other: nn.Module, proposal: Architecture, w
     return expected == {name: tuple(p.shape) for name, p in other.named_parameters()}
 
 
-def _bias_home(
-    model: "PreTrainedModel", proposal: Architecture, projection: nn.Module
-) -> tuple[BiasHome, str]:
-    """Return whether the MLP's output projection has a bias, or gets one by a config's switch."""
-    if bias_of(projection) is not None:
+def _bias_home(model: "PreTrainedModel", layers: str, output: str) -> tuple[BiasHome, str]:
+    """Return whether an output projection has a bias, or gets one by which switch of the config."""
+    place = f"{layers}.0.{output}"
+    if bias_of(model.get_submodule(place)) is not None:
         return "always", ""
-    place = f"{proposal.layers}.0.{proposal.output_projection}"
-    switch = _bias_switch(model, place)
-    return ("switch", switch) if switch else ("none", "")
-
-
-def _bias_switch(model: "PreTrainedModel", place: str) -> str:
-    """Return the config's switch that gives the projection at `place` a bias, or ""."""
     for path in _config_paths(model, lambda name, value: "bias" in name and value is False):
         other = rebuilt(model, {path: True})
         if other is not None and bias_of(other.get_submodule(place)) is not None:
-            return path
-    return ""
+            return "switch", path
+    return "none", ""
 
 
 def propose_attention(
@@ -309,16 +304,8 @@ def propose_attention(
             for feeding in _attention_feeding(
                 readers, start, n_heads, n_groups, own[output][1] // n_heads
             ):
-                bias_home, switch = _attention_bias(model, architecture, layer, start + output)
                 for counts in _head_counts(layer.get_submodule(parent), parent, n_heads, n_groups):
-                    yield AttentionModules(
-                        output=start + output,
-                        feeding=feeding,
-                        bias_home=bias_home,
-                        bias_switch=switch,
-                        has_head_size=_has_head_size(model),
-                        counts=counts,
-                    )
+                    yield AttentionModules(output=start + output, feeding=feeding, counts=counts)
 
 
 def _attention_feeding(
@@ -372,15 +359,13 @@ def _head_counts(
     return list(dict.fromkeys(((), heads, tuple(counts), heads + in_config)))
 
 
-def _attention_bias(
-    model: "PreTrainedModel", architecture: Architecture, layer: nn.Module, output: str
-) -> tuple[BiasHome, str]:
-    if bias_of(layer.get_submodule(output)) is not None:
-        return "always", ""
-    switch = _bias_switch(model, f"{architecture.layers}.0.{output}")
-    return ("switch", switch) if switch else ("none", "")
-
-
-def _has_head_size(model: "PreTrainedModel") -> bool:
-    """Whether a config can say that there are fewer heads of the same size."""
-    return isinstance(value_of(text_config(model), "head_dim"), int)
+def completed_attention(model: "PreTrainedModel", architecture: Architecture) -> AttentionModules:
+    """Return an architecture's attention with its bias, and whether a config says a head's size."""
+    attention = architecture.attention
+    bias_home, switch = _bias_home(model, architecture.layers, attention.output)
+    return replace(
+        attention,
+        bias_home=bias_home,
+        bias_switch=switch,
+        has_head_size=isinstance(value_of(text_config(model), "head_dim"), int),
+    )
