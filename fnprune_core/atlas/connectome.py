@@ -19,6 +19,7 @@ from sklearn.metrics import silhouette_score
 
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import SettingsError
+from fnprune_core.models.layout import UnitLayout
 from fnprune_core.recording.sessions import document_codes
 
 MOST_GROUPS = 16
@@ -169,8 +170,12 @@ def strength_overlap(atlas: NetworkAtlas) -> NDArray[np.float64]:
 
 def shared_units(atlas: NetworkAtlas, *, z: float | None = None) -> NDArray[np.int64]:
     """Return how many units belong to both networks; sizes on the diagonal: (K, K)."""
-    total = np.zeros((atlas.n_networks, atlas.n_networks), dtype=np.int64)
-    for of_layer in atlas.layout.split(atlas.membership(z=z)):
+    return _shared_between(atlas.membership(z=z), atlas.layout)
+
+
+def _shared_between(belongs: NDArray[np.bool_], layout: UnitLayout) -> NDArray[np.int64]:
+    total = np.zeros((len(belongs), len(belongs)), dtype=np.int64)
+    for of_layer in layout.split(belongs):
         membership = of_layer.astype(np.float32)  # a layer's counts are exact in float32
         total += np.rint(membership @ membership.T).astype(np.int64)
     return total
@@ -178,7 +183,17 @@ def shared_units(atlas: NetworkAtlas, *, z: float | None = None) -> NDArray[np.i
 
 def dice(atlas: NetworkAtlas, *, z: float | None = None) -> NDArray[np.float64]:
     """Return shared units over the mean size, of the units that belong to networks: (K, K)."""
-    shared = shared_units(atlas, z=z)
+    return dice_between(atlas.membership(z=z), atlas.layout)
+
+
+def dice_between(belongs: NDArray[np.bool_], layout: UnitLayout) -> NDArray[np.float64]:
+    """Return shared units over the mean size, given which units belong to what: (K, K).
+
+    Parameters
+    ----------
+    belongs : ndarray (K, n_units)
+    """
+    shared = _shared_between(belongs, layout)
     size = np.diag(shared)
     size_sum = size[:, None] + size[None, :]
     return np.asarray(2 * shared / np.where(size_sum > 0, size_sum, 1), dtype=np.float64)

@@ -20,6 +20,7 @@ from fnprune_core.atlas.naming.promoted import promoted_tokens
 from fnprune_core.atlas.network_atlas import DEFAULT_THRESHOLD, NetworkAtlas
 from fnprune_core.errors import SettingsError
 from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.models.layout import UnitLayout
 
 #: Share of random directions that a network must exceed to stand above them.
 LEVEL = 0.95
@@ -231,7 +232,7 @@ def parcels(
         threshold = DEFAULT_THRESHOLD if z is None else z
         belongs["rotated"] = np.abs(rotated(atlas, seed=seed)[0]) > threshold
     return {
-        name: {"share": float(each.any(axis=0).mean()), "dice": _mean_dice(each)}
+        name: {"share": float(each.any(axis=0).mean()), "dice": _mean_dice(each, atlas.layout)}
         for name, each in belongs.items()
     }
 
@@ -248,13 +249,11 @@ def parcels_sentence(found: Mapping[str, Mapping[str, float]]) -> str:
     return f"In some network: {share} of the units. Mean Dice of pairs: {told('dice', '{:.3f}')}."
 
 
-def _mean_dice(belongs: NDArray[np.bool_]) -> float:
+def _mean_dice(belongs: NDArray[np.bool_], layout: UnitLayout) -> float:
     """Return the mean Dice of pairs of networks; NaN of a single one."""
-    shared = belongs.astype(np.float32) @ belongs.T.astype(np.float32)
-    size = np.diag(shared)
-    pairs = np.triu_indices(len(size), 1)
-    total = np.maximum(size[pairs[0]] + size[pairs[1]], 1)
-    return float(np.mean(2 * shared[pairs] / total)) if len(total) else float("nan")
+    dice = connectome.dice_between(belongs, layout)
+    pairs = dice[np.triu_indices(len(dice), 1)]
+    return float(pairs.mean()) if len(pairs) else float("nan")
 
 
 def counts(atlas: NetworkAtlas, *, n_permutations: int = 2000) -> dict[str, float]:
