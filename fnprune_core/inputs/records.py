@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -33,7 +33,15 @@ def checked(read: Callable[[Any], T], value: object) -> T:
 
 def record_of(kind: type[T], value: object) -> T:
     """Return a JSON value as a frozen dataclass, its lists as tuples; raises as `checked`."""
-    return checked(partial(TypeAdapter(kind).validate_json, strict=True), json.dumps(value))
+    hashable: Any = kind  # as every type is; mypy does not know
+    read: Callable[[Any], T] = partial(_adapter(hashable).validate_json, strict=True)
+    return checked(read, json.dumps(value))
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    """Return what reads values of a kind; building it takes longer than most values do."""
+    return TypeAdapter(kind)
 
 
 def fault(error: ValidationError) -> str:

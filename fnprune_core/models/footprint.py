@@ -13,7 +13,7 @@ from fnprune_core.models.architectures import (
     output_projections,
     weight_of,
 )
-from fnprune_core.models.attention import group_parameters
+from fnprune_core.models.attention import AttentionLayout, group_parameters
 from fnprune_core.models.attention_modules import UNPROVEN
 from fnprune_core.models.language_model import LanguageModel
 
@@ -76,8 +76,7 @@ class Dimensions:
         """Return the dimensions of a model in memory."""
         model, architecture = language_model.model, language_model.architecture
         anatomy = language_model.anatomy()
-        has_groups = architecture.attention is not UNPROVEN
-        n_groups = language_model.attention.groups.n_units if has_groups else 0
+        attention = None if architecture.attention is UNPROVEN else language_model.attention
         parameters, macs = [], []
         for layer, module in enumerate(output_projections(model, architecture)):
             modules = [module, *feeding_modules(model, architecture, layer)]
@@ -94,12 +93,12 @@ class Dimensions:
             matrix_macs=matrices + weight_of(model.get_output_embeddings()).numel(),
             n_heads_in_all=anatomy.n_layers * anatomy.n_heads,
             head_size=anatomy.head_size,
-            n_groups=n_groups,
+            n_groups=attention.groups.n_units if attention else 0,
             heads_per_group=anatomy.n_heads // anatomy.n_kv_heads,
-            parameters_per_group=group_parameters(model, architecture, language_model.attention, 0)
-            if has_groups
+            parameters_per_group=group_parameters(model, architecture, attention, 0)
+            if attention
             else 0,
-            macs_per_group=_group_matrix_entries(language_model) if has_groups else 0,
+            macs_per_group=_group_matrix_entries(language_model, attention) if attention else 0,
             dtype=anatomy.dtype,
             parameters_per_unit=tuple(parameters),
             macs_per_unit=tuple(macs),
@@ -138,13 +137,13 @@ def _weighted_sum(counts: Sequence[int], costs: Sequence[int]) -> int:
     return sum(int(count) * cost for count, cost in zip(counts, costs, strict=True))
 
 
-def _group_matrix_entries(language_model: LanguageModel) -> int:
+def _group_matrix_entries(language_model: LanguageModel, attention: AttentionLayout) -> int:
     """Return the entries of the first layer's attention matrices that belong to one KV group."""
     architecture = language_model.architecture
     layer = layers_of(language_model.model, architecture)[0]
     paths = [architecture.attention.output, *(f.path for f in architecture.attention.feeding)]
     entries = sum(weight_of(layer.get_submodule(path)).numel() for path in paths)
-    return entries // language_model.attention.groups.widths[0]
+    return entries // attention.groups.widths[0]
 
 
 def _has_module(model: nn.Module, path: str) -> bool:
