@@ -20,7 +20,7 @@ from fnprune_core.atlas.thresholds import suggested_thresholds
 from fnprune_core.decomposition.group_ica import GroupICA
 from fnprune_core.recording.recording import Recording, open_recording
 from fnprune_core.recording.sessions import Sessions
-from fnprune_core.reliability.nulls import ShiftedSessions
+from fnprune_core.recording.shifted import ShiftedSessions
 from fnprune_core.storage.workspace import Workspace
 
 CALIBRATED, PLAIN = "calibrated on shifts and halves", "|z| > 3"

@@ -71,6 +71,11 @@ def show_all(atlas: NetworkAtlas) -> None:
         alt="Figures of all networks, and of all random directions of each kind",
         columns={
             "of": "of",
+            "explained": (
+                "variance explained",
+                "percent",
+                "By all together. Rotated directions span the same space and explain the same.",
+            ),
             "differ": ("domains differ", "", "Corrected p below 0.05."),
             "named": "named after a domain",
             "hold": (

@@ -16,6 +16,8 @@ from app.figures.markup import signed, visible
 from fnprune_core.atlas import decoding
 from fnprune_core.atlas.annotation_files import Annotations
 from fnprune_core.atlas.annotations import read_annotations
+from fnprune_core.atlas.chance.beside import explained_sentence
+from fnprune_core.atlas.chance.directions import open_directions
 from fnprune_core.atlas.membership import HIGH, MARK, MARK_SAYS
 from fnprune_core.atlas.naming import suggestions
 from fnprune_core.atlas.network_atlas import DEFAULT_THRESHOLD, NetworkAtlas, Passage
@@ -273,6 +275,9 @@ class AtlasFacts:
             Whether maps are shown in the body, in place of layers × units.
         """
         d, layout = self.atlas.decomposition, self.atlas.layout
+        directions = None
+        with suppress(FnpruneError):  # damaged ones
+            directions = open_directions(self._workspace, self.atlas)
         model = Path(str(self._recording["model_name"])).name
         n_tokens = int((~self.atlas.is_dummy).sum())
         return {
@@ -281,8 +286,8 @@ class AtlasFacts:
                 f"{self.atlas.n_networks} networks of {layout.n_units:,} MLP units in "
                 f"{layout.n_layers} layers, {'measured' if applied_note(d) else 'found'} in "
                 f"{n_tokens:,} tokens of "
-                f"{', '.join(self.atlas.domain_names)}; together they explain "
-                f"{100 * d.variance_explained:.0f} % of the units' variance."
+                f"{', '.join(self.atlas.domain_names)}. "
+                f"{explained_sentence(self.atlas, directions)}"
             ),
             "gallery_note": self._gallery_note(is_in_body=is_in_body),
             "table": self._table(),

@@ -8,6 +8,7 @@ from app.recording import settings
 from app.recording.recording_tasks import decompose
 from app.shell import glossary, resources, view_state
 from app.shell.artifact_words import describe
+from app.shell.caches import directions
 from app.shell.jobs import Job
 from app.shell.wording import plain
 from app.widgets import frame, job_progress
@@ -90,6 +91,7 @@ def show_result() -> None:
             f"{100 * (resources.parcels(view.atlas, view.z) >= 0).mean():.0f} %",
             help=glossary.tip("threshold"),
         )
+    st.caption(directions.explained(view.atlas))
     colours = frame.palette()
     left, right = st.columns(2, gap="large")
     with left:

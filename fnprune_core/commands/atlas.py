@@ -333,8 +333,9 @@ def directions(
         rows = table.round(3).to_numpy().tolist()
         print_table(beside.STATISTICS[name].title, table.columns.tolist(), rows)
     heads = list(totals["networks"])
-    rows = [[kind, *(each[head] for head in heads)] for kind, each in totals.items()]
+    rows = [[kind, *(each.get(head, "") for head in heads)] for kind, each in totals.items()]
     print_table("Of all networks, and of all random directions", ["of", *heads], rows)
+    typer.echo(beside.explained_sentence(found.atlas, found))
     typer.echo(f"{beside.parcels_sentence(parcels)} ({found.atlas.rule()})")
 
 

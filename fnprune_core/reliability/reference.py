@@ -15,7 +15,7 @@ from fnprune_core.errors import FingerprintMismatchError, SettingsError
 from fnprune_core.machine import workers
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
 from fnprune_core.recording.sessions import Sessions, blocks_of
-from fnprune_core.reliability.nulls import ShiftedSessions
+from fnprune_core.recording.shifted import ShiftedSessions
 from fnprune_core.reliability.resampling import (
     Piece,
     Pool,

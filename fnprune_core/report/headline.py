@@ -20,7 +20,7 @@ def headline(material: Material) -> list[tuple[str, str]]:
         ),
         ("Units", f"{material.atlas.layout.n_units:,} in {material.atlas.layout.n_layers} layers"),
         ("Read", f"{n_tokens:,} tokens of {material.n_documents} documents"),
-        ("Variance explained", f"{100 * decomposition.variance_explained:.0f} %"),
+        ("Variance explained", _explained(material)),
     ]
     if material.assessment.halves is not None:
         r = material.assessment.halves.mean
@@ -28,6 +28,14 @@ def headline(material: Material) -> list[tuple[str, str]]:
             (f"Reproduced, split-half |r| ≥ {HIGH:g}", f"{(r >= HIGH).sum()} of {len(r)}")
         )
     return [*figures, *_perplexities(material)]
+
+
+def _explained(material: Material) -> str:
+    """Return the share of variance that networks explain, beside permuted directions."""
+    own = f"{100 * material.atlas.decomposition.variance_explained:.0f} %"
+    if material.directions is None or material.directions.explained is None:
+        return own
+    return f"{own} (random directions {100 * material.directions.explained[0]:.0f} %)"
 
 
 def _perplexities(material: Material) -> list[tuple[str, str]]:

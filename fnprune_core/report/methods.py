@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from fnprune_core.atlas.chance.beside import explained_sentence
 from fnprune_core.atlas.chance.directions import KINDS
 from fnprune_core.atlas.membership import RULE, shares_sentence
 from fnprune_core.matching.dual_regression import applied_note
@@ -99,8 +100,7 @@ def _networks(material: Material) -> Iterator[Block]:
         "heavier tail positive; a time course is the least-squares strength of all maps at "
         f"each token. {_units_sentence(material)} z is over the units of one map: it is a "
         "threshold, not a test over subjects. "
-        f"Together the networks explain {100 * decomposition.variance_explained:.1f} % of "
-        "the variance of the scaled activations."
+        f"{explained_sentence(material.atlas, material.directions)}"
     )
     if material.cortex is not None:
         yield Text(

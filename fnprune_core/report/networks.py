@@ -18,6 +18,7 @@ _SIGNIFICANT = 0.05
 _TOTALS = {
     "differ": Column(title="Domains differ", form="{:.0f}"),
     "named": Column(title="Named after a domain", form="{:.0f}"),
+    "explained": Column(title="Variance explained", form="{:.1%}"),
     "hold": Column(title="whose name holds", form="{:.0f}"),
     "silhouette": Column(title="Silhouette of groups", form="{:.2f}"),
     "mean_r": Column(title="Mean |r| of pairs", form="{:.2f}"),

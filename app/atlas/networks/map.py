@@ -11,6 +11,7 @@ from app.figures.base import Picture
 from app.figures.maps import unit_at
 from app.figures.networks import MAP_COLUMNS, network_map
 from app.shell import glossary, recipes, resources, view_state
+from app.shell.caches import directions
 from app.shell.caches import networks as network_page
 from app.widgets import atlas_frame, browser_events, frame
 from app.widgets.controls import choose
@@ -129,6 +130,8 @@ def show_facts(atlas: NetworkAtlas, network: int, z: float, pole: int) -> None:
     st.metric(
         "Alone explains", f"{100 * row['variance_alone']:.2f} %", help=glossary.tip("variance")
     )
+    if (found := directions.beside(atlas.id, "variance")) is not None:
+        st.caption(found.text(network, "{:.2f} %"))
     st.metric("Peak layer", f"{row['peak_layer']}", help=glossary.tip("slice"))
     n_units_label = {0: f"Units beyond {z:g}", 1: f"Units above {z:g}", -1: f"Units below −{z:g}"}[
         pole

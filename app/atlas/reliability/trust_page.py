@@ -9,6 +9,7 @@ from app.atlas.reliability.figures import null_histogram, size_chart, trust_scat
 from app.atlas.reliability.panels import FIGURES, MEANING, SPEAKS
 from app.figures import networks
 from app.shell import recipes, resources
+from app.shell.caches import directions
 from app.shell.jobs import describe_error
 from app.widgets import atlas_frame, frame
 from app.widgets.controls import choose
@@ -104,6 +105,10 @@ def show_variance(atlas: NetworkAtlas, network: int, assessment: Assessment) -> 
         networks.variance_bars(cache.table(atlas.id, assessment), palette=frame.palette()),
         key="trust-variance",
         made=recipes.code("trust", atlas=atlas.id),
+    )
+    st.caption(directions.explained(atlas.id))
+    random_directions.show(
+        directions.beside(atlas.id, "variance"), network, "By itself it explains {} % of it"
     )
 
 

@@ -5,21 +5,16 @@ import numpy as np
 from app.shell import resources
 from app.shell.caching import cached
 from fnprune_core.atlas.chance import beside as statistics
+from fnprune_core.atlas.chance import directions as module
 from fnprune_core.atlas.chance.beside import Beside
-from fnprune_core.atlas.chance.directions import (
-    FOLDER,
-    KINDS,
-    Directions,
-    directions_id,
-    open_directions,
-)
+from fnprune_core.atlas.chance.directions import KINDS, Directions
 from fnprune_core.errors import CorruptArtifactError, SettingsError
 from fnprune_core.models.language_model import LanguageModel
 
 
 def are_made(id: str, *_: object) -> bool:
     """Whether an atlas has its random directions beside it."""
-    return resources.workspace().has(FOLDER, directions_id(resources.atlas(id)))
+    return module.are_made(resources.workspace(), resources.atlas(id))
 
 
 @cached(max_entries=2, made_of=are_made)
@@ -27,7 +22,7 @@ def opened(id: str) -> Directions | None:
     """Return an atlas's random directions; None if they were not made."""
     try:
         atlas = resources.atlas(id)
-        return open_directions(resources.workspace(), atlas) if are_made(id) else None
+        return module.open_directions(resources.workspace(), atlas)
     except CorruptArtifactError:  # a page needs none; Start lists it as damaged
         return None
 
@@ -40,6 +35,12 @@ def beside(id: str, name: str) -> Beside | None:
         return None if found is None else statistics.beside(found, name)
     except SettingsError:  # such as a recording of one domain
         return None
+
+
+@cached(max_entries=4, made_of=are_made)
+def explained(id: str) -> str:
+    """Return how much variance networks explain beside random directions, in words."""
+    return statistics.explained_sentence(resources.atlas(id), opened(id))
 
 
 @cached(max_entries=4, made_of=are_made)

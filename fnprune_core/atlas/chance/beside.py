@@ -137,6 +137,29 @@ def _explained(atlas: NetworkAtlas, groups: NDArray[np.generic]) -> Floats:
     return np.asarray(between / np.where(total > 0, total, 1.0), dtype=np.float64)
 
 
+def by_variance(atlas: NetworkAtlas) -> Floats:
+    """Return how much of the signals' variance each map explains by itself, in percent: (K,)."""
+    share = atlas.decomposition.variance_alone
+    if not np.isfinite(share).any():
+        raise SettingsError("The variance that directions explain was not measured.")
+    return 100 * share
+
+
+def explained_sentence(atlas: NetworkAtlas, directions: Directions | None) -> str:
+    """Return how much of the variance networks explain together, beside random directions."""
+    networks = atlas.decomposition.variance_explained
+    own = f"Together the networks explain {100 * networks:.1f} % of the variance"
+    if directions is None or directions.explained is None:
+        return f"{own}; what as many random directions explain was not measured."
+    permuted, _, shifted = directions.explained
+    return (
+        f"{own}, as many random directions {100 * permuted:.1f} % (permuted) and "
+        f"{100 * shifted:.1f} % (shifted), a difference of {100 * (networks - permuted):+.1f} and "
+        f"{100 * (networks - shifted):+.1f} points. Rotated ones span the same space, and so "
+        "explain the same."
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statistic:
     """A statistic of each network.
@@ -158,6 +181,7 @@ STATISTICS: Mapping[str, Statistic] = MappingProxyType(
         "domains": Statistic(title="Domains, of documents' log energy (η²)", of=by_domain),
         "classes": Statistic(title="Token classes, of the time course (η²)", of=by_class),
         "tokens": Statistic(title="Tokens, of the time course (ε²)", of=by_token),
+        "variance": Statistic(title="Variance of the signals, alone (%)", of=by_variance),
     }
 )
 
@@ -259,12 +283,17 @@ def _mean_dice(belongs: NDArray[np.bool_], layout: UnitLayout) -> float:
 def counts(atlas: NetworkAtlas, *, n_permutations: int = 2000) -> dict[str, float]:
     """Return figures of a whole atlas that are asked of its random directions, too.
 
-    ``differ``: networks in whose strength domains differ (corrected p below 0.05); ``named``:
-    those named after a domain, ``hold``: whose name holds on other documents; ``silhouette``: of
-    the best number of groups in the connectome; ``mean_r``: mean |r| of pairs. What the recording
-    does not allow is left out.
+    ``explained``: share of the signals' variance that all explain together; ``differ``: networks
+    in whose strength domains differ (corrected p below 0.05); ``named``: those named after a
+    domain, ``hold``: whose name holds on other documents; ``silhouette``: of the best number of
+    groups in the connectome; ``mean_r``: mean |r| of pairs. What the recording does not allow is
+    left out.
     """
     found: dict[str, float] = {}
+    decomposition = atlas.decomposition
+    is_rotated = decomposition.settings.get("directions") == "rotated"  # it explains the same
+    if np.isfinite(decomposition.variance_explained) and not is_rotated:
+        found["explained"] = decomposition.variance_explained
     try:
         test = decoding.domain_test(atlas, n_permutations=n_permutations)
     except SettingsError:

@@ -15,16 +15,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
-from torch import Tensor
 
 from fnprune_core.atlas.network_atlas import NetworkAtlas, open_atlas
 from fnprune_core.decomposition.fingerprint import KEY
+from fnprune_core.decomposition.reduction import time_courses
 from fnprune_core.errors import SettingsError
-from fnprune_core.machine.threads import of_each, one_thread, product
+from fnprune_core.machine.threads import one_thread
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
-from fnprune_core.recording.group_pca import wanted_rows
 from fnprune_core.recording.recording import open_recording
-from fnprune_core.recording.sessions import Sessions, normalised
+from fnprune_core.recording.sessions import Sessions
+from fnprune_core.recording.shifted import ShiftedSessions
 from fnprune_core.storage.array_results import save_arrays
 from fnprune_core.storage.checksums import MANIFEST, checked, damage_told
 from fnprune_core.storage.folders import new_folder
@@ -45,10 +45,9 @@ KINDS: Mapping[str, str] = MappingProxyType(
     }
 )
 HEADLINE = "permuted"
-_FILE = "directions.safetensors"
-_STORED = ("permuted", "shifted")
-#: Units that are shifted by the same amount are one of so many groups.
-_N_GROUPS = 1024
+#: Without it there are time courses alone, of a former version: they are made anew.
+_FILE = "courses_and_variance.safetensors"
+_STORED = ("permuted", "shifted", "alone", "left_out", "explained")
 
 Floats = NDArray[np.float32]
 
@@ -65,17 +64,25 @@ class Directions:
     permuted, shifted : ndarray (K, n_tokens)
         Time courses of the directions of these kinds; those of a rotation follow from the
         networks' own.
+    alone, left_out : ndarray (n_kinds, K), optional
+        Share of the signals' variance that each direction explains by itself, and that is lost
+        without it; kinds in the order of `KINDS`.
+    explained : ndarray (n_kinds,), optional
+        Share of variance that all directions of a kind explain together.
     """
 
     atlas: NetworkAtlas
     seed: int
     permuted: Floats
     shifted: Floats
+    alone: NDArray[np.float64] | None = None
+    left_out: NDArray[np.float64] | None = None
+    explained: NDArray[np.float64] | None = None
 
     def of(self, kind: str) -> NetworkAtlas:
         """Return the directions of a kind as an atlas, so that any statistic can be asked of them.
 
-        Its ``id`` is empty, and what a decomposition says of variance and of runs is NaN.
+        Its ``id`` is empty, and the agreement of runs is NaN.
 
         Parameters
         ----------
@@ -90,7 +97,7 @@ class Directions:
         else:
             maps, courses = self.atlas.maps.copy(), self.shifted
         networks = self.atlas.decomposition
-        unknown = np.full(len(maps), np.nan)
+        unknown, number = np.full(len(maps), np.nan), list(KINDS).index(kind)
         return NetworkAtlas(
             replace(
                 networks,
@@ -98,9 +105,11 @@ class Directions:
                 spatial_maps=maps,
                 time_courses=courses,
                 run_agreement=unknown,
-                variance_alone=unknown,
-                variance_left_out=unknown,
-                variance_explained=float("nan"),
+                variance_alone=unknown if self.alone is None else self.alone[number],
+                variance_left_out=unknown if self.left_out is None else self.left_out[number],
+                variance_explained=float(
+                    np.nan if self.explained is None else self.explained[number]
+                ),
                 settings={**networks.settings, "directions": kind, "directions_seed": self.seed},
             ),
             self.atlas.tokens,
@@ -176,100 +185,56 @@ def directions(
     progress: Progress = ignore,
     cancel: CancelToken = NEVER,
 ) -> Directions:
-    """Return random directions beside an atlas: O(tokens · units · K), one reading.
+    """Return random directions beside an atlas: O(tokens · units · K), one reading for each kind.
 
     Time courses are the least squares of each token's normalised signals on [1, maps], as those of
-    networks. Shifts are circular over a session's usable tokens; units beside one another, of one
-    of 1,024 groups, are shifted by the same amount: their indices have no order. Of a refitted
-    atlas the maps are its own, not the template's.
+    networks, and so are the shares of variance. Of a refitted atlas the maps are its own, not the
+    template's.
 
     Parameters
     ----------
     sessions : Sessions
         The recording that the atlas was made from.
     """
-    maps = permuted_maps(atlas, seed=seed)
-    layers = [int(layer) for layer in np.unique(atlas.decomposition.layer_of_network)]
-    blocks = [_Block(atlas, maps, layer) for layer in layers]
-    courses = {name: np.empty(atlas.time_courses.shape, dtype=np.float32) for name in _STORED}
-    for session in range(sessions.n_sessions):
-        cancel.raise_if_cancelled()
-        span = sessions.session_slice(session)
-        is_usable = ~sessions.is_dummy[span]
-        signals = normalised(
-            sessions,
-            session,
-            normalize=atlas.decomposition.settings["normalize"],
-            device=torch.device("cpu"),
-        )
-        shifts = _rng(seed, "shifted", session).integers(
-            max(int(is_usable.sum()), 1), size=_N_GROUPS
-        )
-        for block in blocks:
-            courses["permuted"][block.networks, span] = block.permuted(signals)
-            courses["shifted"][block.networks, span] = block.shifted(signals, is_usable, shifts)
-        progress(
-            ProgressEvent(
-                stage="random directions",
-                done=session + 1,
-                total=sessions.n_sessions,
-                unit="sessions",
+    read: Mapping[str, tuple[Sessions, Floats]] = {
+        "permuted": (sessions, permuted_maps(atlas, seed=seed)),
+        "rotated": (sessions, rotated(atlas, seed=seed)[0]),
+        "shifted": (ShiftedSessions(sessions, seed=seed), atlas.maps),
+    }
+    layers = np.unique(atlas.decomposition.layer_of_network)
+    networks = [np.flatnonzero(atlas.decomposition.layer_of_network == layer) for layer in layers]
+    blocks = [_block(atlas, int(layer)) for layer in layers]
+    place = np.argsort(np.concatenate(networks))  # courses come block by block
+    found = []
+    for number, kind in enumerate(KINDS):
+        signals, maps = read[kind]
+
+        def tell(event: ProgressEvent, before: int = number * sessions.n_sessions) -> None:
+            total = len(KINDS) * sessions.n_sessions
+            done = before + event.done
+            progress(replace(event, stage="random directions", done=done, total=total))
+
+        found.append(
+            time_courses(
+                signals,
+                blocks,
+                [maps[np.ix_(*each)] for each in zip(networks, blocks, strict=True)],
+                normalize=atlas.decomposition.settings["normalize"],
+                device=torch.device("cpu"),
+                progress=tell,
+                cancel=cancel,
             )
         )
-    return Directions(atlas=atlas, seed=seed, **courses)
-
-
-class _Block:
-    """Least squares of the networks of one block, the model or a layer, and of their directions."""
-
-    def __init__(self, atlas: NetworkAtlas, permuted: Floats, layer: int) -> None:
-        units = _block(atlas, layer)
-        self.networks = np.flatnonzero(atlas.decomposition.layer_of_network == layer)
-        self._units = torch.from_numpy(units)
-        self._own = _solver(atlas.maps[np.ix_(self.networks, units)])
-        self._permuted = _solver(permuted[np.ix_(self.networks, units)])
-
-    def _of(self, signals: Tensor) -> Tensor:
-        return signals if len(self._units) == signals.shape[1] else signals[:, self._units]
-
-    def permuted(self, signals: Tensor) -> Floats:
-        """Return the strengths of the permuted maps at each token of a session: (K, tokens)."""
-        found: Floats = product(self._of(signals), self._permuted).T.numpy()
-        return found
-
-    def shifted(
-        self, signals: Tensor, is_usable: NDArray[np.bool_], shifts: NDArray[np.int64]
-    ) -> Floats:
-        """Return the strengths of the maps where units are shifted: (K, tokens).
-
-        A strength is a sum over units, so what each group of units gives is shifted, not the units.
-        """
-        x = self._of(signals)
-        total, of_usable = product(x, self._own), wanted_rows(x, is_usable)
-
-        def part(groups: range) -> Tensor:
-            found = torch.zeros(len(of_usable), total.shape[1], dtype=total.dtype)
-            for group in groups:
-                units = slice(ends[group], ends[group + 1])
-                given = of_usable[:, units] @ self._own[units]
-                found += torch.roll(given, int(shifts[group]), dims=0)
-            return found
-
-        n_groups = min(len(shifts), x.shape[1])
-        ends = [x.shape[1] * number // n_groups for number in range(n_groups + 1)]
-        parts = [range(start, min(start + 64, n_groups)) for start in range(0, n_groups, 64)]
-        shifted = torch.stack(of_each(part, parts, device=x.device)).sum(dim=0)
-        total[torch.from_numpy(is_usable)] = shifted
-        found: Floats = total.T.numpy()
-        return found
-
-
-def _solver(maps: Floats) -> Tensor:
-    """Return the matrix (units, K) that takes signals to their least squares on maps."""
-    design = np.vstack([np.ones(maps.shape[1]), maps.astype(np.float64)])
-    with one_thread():
-        solution = np.linalg.lstsq(design @ design.T, design, rcond=None)[0]
-    return torch.from_numpy(np.ascontiguousarray(solution[1:].T, dtype=np.float32))
+    permuted, _, shifted = (each.strengths[place] for each in found)
+    return Directions(
+        atlas=atlas,
+        seed=seed,
+        permuted=permuted,
+        shifted=shifted,
+        alone=np.stack([each.variance_alone[place] for each in found]),
+        left_out=np.stack([each.variance_left_out[place] for each in found]),
+        explained=np.array([each.variance_explained for each in found]),
+    )
 
 
 # Kept beside the atlas ------------------------------------------------------------------------
@@ -288,6 +253,12 @@ def directions_id(atlas: NetworkAtlas, *, seed: int = 0) -> str:
     return artifact_id(FOLDER, _inputs(atlas, seed))
 
 
+def are_made(workspace: Workspace, atlas: NetworkAtlas, *, seed: int = 0) -> bool:
+    """Whether an atlas's random directions are kept beside it."""
+    id = directions_id(atlas, seed=seed)
+    return workspace.has(FOLDER, id) and (workspace.folder(FOLDER, id) / _FILE).is_file()
+
+
 def open_directions(
     workspace: Workspace, atlas: NetworkAtlas, *, seed: int = 0
 ) -> Directions | None:
@@ -298,10 +269,9 @@ def open_directions(
     CorruptArtifactError
         If they are damaged.
     """
-    id = directions_id(atlas, seed=seed)
-    if not workspace.has(FOLDER, id):
+    if not are_made(workspace, atlas, seed=seed):
         return None
-    folder: Path = workspace.folder(FOLDER, id)
+    folder: Path = workspace.folder(FOLDER, directions_id(atlas, seed=seed))
     manifest = read_manifest(folder)
     with damage_told(folder, "Delete it and measure random directions again."):
         arrays = load_file(checked(folder, manifest, _FILE))
@@ -323,7 +293,10 @@ def make_directions(
         recording = open_recording(workspace, atlas.decomposition.recording_id)
         found = directions(recording, atlas, seed=seed, progress=progress, cancel=cancel)
         inputs = _inputs(atlas, seed)
-        with new_folder(workspace.folder(FOLDER, artifact_id(FOLDER, inputs))) as folder:
+        target = workspace.folder(FOLDER, artifact_id(FOLDER, inputs))
+        with new_folder(target) as folder:
             save_arrays({name: getattr(found, name) for name in _STORED}, folder / _FILE)
             write_json(folder / MANIFEST, manifest_of(FOLDER, inputs, {}))
+            if workspace.has(FOLDER, target.name):  # of a former version, without variance
+                workspace.delete(FOLDER, target.name)
     return found

@@ -36,6 +36,19 @@ def test_directions_are_made_once_and_stand_beside_each_statistic(open_page, exa
     row = shown.iloc[0]
     assert row["difference"] == row["networks"] - row["directions"]
 
+    assert shown["statistic"].iloc[-1].startswith("Variance of the signals, alone")
+    at = open_page("trust", **link, show="variance")
+    variance = cache.beside(example.atlas, "variance")
+    explains = f"By itself it explains {variance.networks[1]:.2f} % of it; "
+    assert (
+        f"{explains}{variance.control_median():.2f} for random directions"
+        in f"{said(at)} {_captions(at)}"
+    )
+    for page in ("trust", "decompose"):
+        at = open_page(page, **link, show="variance")
+        assert not at.exception
+        assert "of the variance, as many random directions" in _captions(at), page
+
     at = open_page("connectome", **link, show="groups")
     assert not at.exception
     told = [c.value for c in at.caption] + [w.value for w in at.warning]

@@ -3,7 +3,8 @@ import torch
 from planted import planted
 
 from fnprune_core.recording.sessions import ArraySessions
-from fnprune_core.reliability.nulls import ShiftedSessions, gaussian_space
+from fnprune_core.recording.shifted import ShiftedSessions
+from fnprune_core.reliability.nulls import gaussian_space
 from fnprune_core.reliability.resampling import Space
 
 

@@ -10,6 +10,7 @@ from fnprune_core.atlas.membership import MARK, MARK_SAYS
 from fnprune_core.matching import dual_regression
 from fnprune_core.report import material
 from fnprune_core.report.commands import commands
+from fnprune_core.report.headline import headline
 from fnprune_core.storage.workspace import Workspace
 
 
@@ -42,6 +43,9 @@ def test_networks_stand_beside_random_directions_once_these_are_made(made, tmp_p
     above = [row[-4:] for row in page.tables["decoding"]]
     assert sum("yes" in row for row in above) == found.is_above().sum()
     assert f"fnprune directions {made.atlas} --seed 0" in commands(m)
+    permuted = f"(random directions {100 * m.directions.explained[0]:.0f} %)"
+    assert dict(headline(m))["Variance explained"].endswith(permuted)
+    assert "of the variance, as many random directions" in told
 
 
 def test_networks_that_do_not_recur_are_marked_and_stand_last(made, tmp_path) -> None:

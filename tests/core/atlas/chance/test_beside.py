@@ -13,6 +13,7 @@ from fnprune_core.atlas.chance.beside import (
     beside,
     by_token,
     counts,
+    explained_sentence,
     parcels,
     parcels_sentence,
     promotion,
@@ -34,7 +35,7 @@ def test_a_network_stands_above_random_directions_from_their_95th_percentile_on(
     assert row["difference"] == pytest.approx(0.45)
 
 
-@pytest.mark.parametrize("name", STATISTICS)
+@pytest.mark.parametrize("name", [name for name in STATISTICS if name != "variance"])
 def test_of_courses_without_meaning_networks_are_as_their_random_directions(name) -> None:
     atlas = atlas_of()
     noise = np.random.default_rng(5).standard_normal((2, *atlas.time_courses.shape))
@@ -42,6 +43,26 @@ def test_of_courses_without_meaning_networks_are_as_their_random_directions(name
     for kind in KINDS:
         assert found.control[kind].shape == (N_NETWORKS,)
     assert abs(found.median - found.control_median()) < 0.25
+
+
+def test_variance_stands_beside_directions_and_that_of_a_rotation_is_not_told_as_a_figure() -> None:
+    atlas = atlas_of()  # together 40 %
+    courses = atlas.time_courses
+    unknown = Directions(atlas=atlas, seed=0, permuted=courses, shifted=courses)
+    assert "was not measured" in explained_sentence(atlas, unknown)
+    with pytest.raises(SettingsError, match="not measured"):
+        beside(unknown, "variance")
+    alone = np.full((3, N_NETWORKS), 0.05)
+    known = replace(unknown, alone=alone, left_out=alone, explained=np.array([0.07, 0.4, 0.05]))
+    found = beside(known, "variance")
+    assert found.networks == pytest.approx(100 * atlas.decomposition.variance_alone)
+    assert found.control_median() == pytest.approx(5)
+    told = explained_sentence(atlas, known)
+    assert "40.0 % of the variance, as many random directions 7.0 % (permuted) and 5.0 %" in told
+    assert "difference of +33.0 and +35.0 points" in told
+    assert {kind: counts(known.of(kind)).get("explained") for kind in KINDS} == {
+        "permuted": pytest.approx(0.07), "rotated": None, "shifted": pytest.approx(0.05),
+    }  # fmt: skip
 
 
 def test_tokens_explain_nothing_of_noise_and_all_of_what_follows_them() -> None:
@@ -56,7 +77,7 @@ def test_what_a_recording_does_not_allow_is_left_out_or_refused() -> None:
     tokens = atlas.tokens.assign(domain=atlas.tokens["domain"].cat.codes.astype(str))
     tokens["domain"] = tokens["domain"].where(tokens["domain"] == "0", "0").astype("category")
     single = type(atlas)(atlas.decomposition, tokens)
-    assert set(counts(single)) == {"silhouette", "mean_r"}
+    assert set(counts(single)) == {"explained", "silhouette", "mean_r"}
     found = Directions(
         atlas=single, seed=0, permuted=atlas.time_courses, shifted=atlas.time_courses
     )

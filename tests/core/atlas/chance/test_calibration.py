@@ -17,7 +17,7 @@ from fnprune_core.atlas.chance.calibration import (
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import CorruptArtifactError, SettingsError
 from fnprune_core.models.layout import UnitLayout
-from fnprune_core.reliability.nulls import ShiftedSessions
+from fnprune_core.recording.shifted import ShiftedSessions
 from fnprune_core.storage.workspace import Workspace
 
 N_UNITS, N_ACTIVE, N_SESSIONS, N_TOKENS = 1500, 4, 8, 180

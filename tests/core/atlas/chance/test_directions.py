@@ -11,6 +11,7 @@ from fnprune_core.atlas.chance.directions import KINDS, directions, make_directi
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import CorruptArtifactError, SettingsError
 from fnprune_core.recording.sessions import ArraySessions
+from fnprune_core.recording.shifted import ShiftedSessions
 from fnprune_core.storage.workspace import Workspace
 
 RNG = np.random.default_rng(1)
@@ -83,6 +84,36 @@ def test_shifted_units_keep_a_session_s_mean_and_lose_what_they_do_together(toy)
     assert strength[0] < 0.3 * strength[1]
 
 
+def test_the_variance_of_directions_is_what_their_courses_explain_of_the_signals(toy) -> None:
+    """Shares written out; those of a rotation together are the networks', by the same span."""
+    sessions, atlas, normal = toy
+    usable = ~atlas.is_dummy
+    found = directions(sessions, atlas)
+    shifted = ShiftedSessions(sessions, seed=0)
+    moved = np.concatenate([shifted.session(number) for number in range(N_SESSIONS)])
+    read = dict.fromkeys(KINDS, normal) | {"shifted": (moved - sessions.mean) / sessions.std}
+    together = {}
+    for kind, signals in read.items():
+        x = signals[usable] - signals[usable].mean(axis=1, keepdims=True)
+        of = found.of(kind)
+        courses = of.time_courses[:, usable].astype(float)
+        alone = np.square(courses @ x).sum(axis=1) / np.square(courses).sum(axis=1)
+        together[kind] = 1 - np.square(x - least_fit(courses.T, x)).sum() / np.square(x).sum()
+        assert of.decomposition.variance_alone == pytest.approx(
+            alone / np.square(x).sum(), rel=1e-3
+        )
+        assert of.decomposition.variance_explained == pytest.approx(together[kind], rel=1e-3)
+        if kind == "rotated":
+            own = least_fit(atlas.time_courses[:, usable].T.astype(float), x)
+            networks = 1 - np.square(x - own).sum() / np.square(x).sum()
+            assert together[kind] == pytest.approx(networks, rel=1e-3)
+    assert max(together["permuted"], together["shifted"]) < 0.8 * together["rotated"]
+
+
+def least_fit(predictors, x):
+    return predictors @ np.linalg.lstsq(predictors, x, rcond=None)[0]
+
+
 def test_the_same_seed_gives_the_same_directions_and_another_seed_others(toy) -> None:
     sessions, atlas, _ = toy
     first, again, other = (directions(sessions, atlas, seed=seed) for seed in (0, 0, 1))
@@ -106,6 +137,12 @@ def test_directions_are_kept_beside_the_atlas_and_not_for_other_maps(
     assert open_directions(workspace, atlas, seed=1) is None
     assert open_directions(workspace, atlas_of()) is None
     (file,) = tmp_path.glob("directions/*/*.safetensors")
+    file.rename(file.with_name("directions.safetensors"))  # of a version without variance
+    assert open_directions(workspace, atlas) is None
+    monkeypatch.setattr(module, "open_recording", lambda *_: sessions)
+    again = make_directions(workspace, atlas.id)
+    np.testing.assert_array_equal(again.alone, made.alone)
+    np.testing.assert_array_equal(open_directions(workspace, atlas).explained, made.explained)
     file.write_bytes(file.read_bytes()[:-4])
     with pytest.raises(CorruptArtifactError, match="damaged"):
         open_directions(workspace, atlas)
