@@ -141,7 +141,7 @@ def sweep() -> None:
     """Delete what killed servers left behind."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         try:
-            is_old = time.time() - folder.stat().st_mtime > _LEFTOVER_S
+            is_old = abs(time.time() - folder.stat().st_mtime) > _LEFTOVER_S  # or of a wrong clock
         except OSError:  # another server's, gone meanwhile
             continue
         if is_old and not is_in_use(folder):

@@ -81,17 +81,20 @@ def sums_below(folder: Path, known: Mapping[str, dict[str, Any]] | None = None) 
 
 
 def seal(
-    folder: Path, known: Mapping[str, dict[str, Any]] | None = None, *, id: str | None = None
+    folder: Path,
+    known: Mapping[str, dict[str, Any]] | None = None,
+    *,
+    facts: Mapping[str, Any] | None = None,
 ) -> None:
     """Add to the manifest of a folder the checksums of all files beside it, and its own.
 
     Parameters
     ----------
-    id : str, optional
-        The artifact's id, which the manifest then holds too.
+    facts : mapping, optional
+        What the manifest then holds too.
     """
-    facts = {FILES: sums_below(folder, known)} | ({} if id is None else {"id": id})
-    write_checked_json(folder / MANIFEST, {**read_json(folder / MANIFEST), **facts})
+    sealed = {**read_json(folder / MANIFEST), **(facts or {}), FILES: sums_below(folder, known)}
+    write_checked_json(folder / MANIFEST, sealed)
 
 
 def checked(folder: Path, manifest: Mapping[str, Any], name: str) -> Path:

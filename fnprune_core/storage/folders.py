@@ -10,15 +10,17 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
 
 import platformdirs
 from safetensors import SafetensorError
 
-from fnprune_core.errors import SettingsError, StorageError
+from fnprune_core.errors import FnpruneError, SettingsError, StorageError
 from fnprune_core.storage.checksums import MANIFEST, seal
-from fnprune_core.storage.manifests import KINDS
+from fnprune_core.storage.json_files import read_json
+from fnprune_core.storage.manifests import KINDS, read_manifest
 
 MAX_WORKSPACE = "FNPRUNE_MAX_WORKSPACE_GB"
 UNFINISHED = ".unfinished-"
@@ -123,7 +125,9 @@ def publish(
         Checksums of large files, by name, that were taken as they were written.
     """
     if (temporary / MANIFEST).is_file():
-        seal(temporary, sums, id=target.name if target.parent.name in KINDS else None)
+        is_artifact = target.parent.name in KINDS
+        facts = {"id": target.name, "created": _created(temporary, target)} if is_artifact else {}
+        seal(temporary, sums, facts=facts)
     for path in temporary.rglob("*"):
         if path.is_file():
             sync(path)
@@ -145,6 +149,22 @@ def publish(
         return
     (target / _LOCK).unlink(missing_ok=True)
     sync(target.parent)
+
+
+def _created(temporary: Path, target: Path) -> str:
+    """Return when an artifact was made: by the clock, but after all others of its kind.
+
+    Where a clock was set back, others have later times, and the newest would not be the latest.
+    """
+    made = [_time_of(read_json(temporary / MANIFEST))]
+    for path in target.parent.glob(f"[!.]*/{MANIFEST}"):
+        with suppress(FnpruneError):  # listed apart, by the reason
+            made.append(_time_of(read_manifest(path.parent)) + timedelta(milliseconds=1))
+    return max(made).isoformat(timespec="milliseconds")
+
+
+def _time_of(manifest: Mapping[str, Any]) -> datetime:
+    return datetime.fromisoformat(manifest["created"])
 
 
 def delete_folder(folder: Path) -> None:
@@ -189,7 +209,9 @@ def _is_left(folder: Path) -> bool:
         # Until its maker holds the lock, and so has written into it, a folder is only new.
         if (folder / _LOCK).is_file() and (folder / _LOCK).stat().st_size > 0:
             return not is_in_use(folder)
-        return time.time() - folder.stat().st_mtime > _NEW_S or "-deleted-" in folder.name
+        # A clock that was set back leaves folders of later times.
+        age = abs(time.time() - folder.stat().st_mtime)
+        return age > _NEW_S or "-deleted-" in folder.name
     except OSError:  # finished or deleted by another in the meantime, or not ours to look into
         return False
 

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -31,6 +32,7 @@ MOST_BYTES = 200_000_000
 #: Raised where the same atlas is drawn otherwise than before.
 _DRAWN = 4
 _SUM_BYTES = 16
+_SKEW_NS = 60 * 10**9  # by which the clock of a disk elsewhere may be ahead
 _KEY = "made for"
 
 
@@ -134,11 +136,13 @@ def _write(path: Path, content: bytes) -> None:
 
 def _make_room(folder: Path) -> None:
     """Let go the files that were not asked for longest, until the others may stay."""
-    files = sorted(
-        ((stat.st_mtime_ns, stat.st_size, path) for path, stat in _files(folder)), reverse=True
-    )
+    now, files = time.time_ns(), []
+    for path, stat in _files(folder):
+        # A time to come is of a clock that was set back since: it says nothing.
+        used = stat.st_mtime_ns if stat.st_mtime_ns < now + _SKEW_NS else 0
+        files.append((used, stat.st_size, path))
     total = 0
-    for _, n_bytes, path in files:
+    for _, n_bytes, path in sorted(files, reverse=True):
         total += n_bytes
         if total > MOST_BYTES:
             path.unlink(missing_ok=True)

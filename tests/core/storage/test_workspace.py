@@ -1,5 +1,6 @@
 import errno
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -64,7 +65,7 @@ def test_whoever_comes_second_leaves_what_is_there(workspace) -> None:
     target = workspace.folder("previews", "abc")
     with new_folder(target) as late:
         make(workspace, "abc", text="first")
-        (late / MANIFEST).write_text("{}")
+        write_json(late / MANIFEST, manifest_of("previews", {}, {}))
     assert (target / "file.txt").read_text() == "first"
     assert names(target.parent) == ["abc"]
 
@@ -238,6 +239,26 @@ def test_latest_is_the_newest_of_its_kind(workspace) -> None:
     for id in ("b", "c", "a"):
         make(workspace, id)
     assert workspace.existing("previews", "latest").name == "a"
+
+
+def test_latest_is_what_was_made_last_after_the_clock_was_set_back(workspace) -> None:
+    ahead = make(workspace, "ahead")
+    moment = {**read_manifest(ahead), "created": "2999-12-31T23:59:59.999+00:00"}
+    write_checked_json(ahead / MANIFEST, moment)
+    make(workspace, "damaged")
+    (workspace.folder("previews", "damaged") / MANIFEST).write_text("{")
+    for id in ("b", "c", "a"):
+        make(workspace, id)
+        assert workspace.existing("previews", "latest").name == id
+    assert [entry.id for entry in workspace.entries("previews")] == ["a", "c", "b", "ahead"]
+    assert read_manifest(make(workspace, "x", kind="embeddings"))["created"] < "2999"
+
+
+def test_a_leftover_of_a_clock_that_was_ahead_is_one_still(workspace) -> None:
+    ahead = workspace.folder("previews", "abc").with_name(".unfinished-abc-01234567")
+    ahead.mkdir(parents=True)
+    os.utime(ahead, (2e9, 2e9))
+    assert workspace.unfinished() == [ahead]
 
 
 # Manifests

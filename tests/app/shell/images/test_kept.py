@@ -98,3 +98,6 @@ def test_kept_pictures_are_bounded_and_those_not_asked_for_go_first(example, mon
     assert kept.stored(example.atlas, "0.webp")  # asked for again
     kept.file(example.atlas, "2.webp", lambda: b"x" * 100)
     assert stored() == ["0.webp", "2.webp"]
+    os.utime(first, (4e9, 4e9))  # of a clock that was ahead
+    kept.file(example.atlas, "3.webp", lambda: b"x" * 100)
+    assert stored() == ["2.webp", "3.webp"]
