@@ -65,6 +65,15 @@ class RawServer:
                 connection.close()
                 return drawn
 
+    def says(self, content: bytes, *, is_text: bool) -> None:
+        """Open a socket, send one message, and wait until the server closes it."""
+        connection, status = self._shaken("/_stcore/stream", {})
+        assert status == 101
+        connection.sendall(_frame(content, kind=1 if is_text else 2))
+        while connection.recv(4096):
+            pass
+        connection.close()
+
     def _shaken(self, path: str, headers: Mapping[str, str]) -> tuple[socket.socket, int]:
         shake = {
             "Connection": "Upgrade",
@@ -76,12 +85,14 @@ class RawServer:
         return connection, status
 
 
-def _frame(content: bytes) -> bytes:
-    """Return a masked binary frame of a client."""
+def _frame(content: bytes, *, kind: int = 2) -> bytes:
+    """Return a masked frame of a client, by default a binary one."""
     mask = os.urandom(4)
     size = len(content)
     length = bytes([0x80 | size]) if size < 126 else bytes([0xFE]) + size.to_bytes(2, "big")
-    return b"\x82" + length + mask + bytes(c ^ mask[i % 4] for i, c in enumerate(content))
+    return (
+        bytes([0x80 | kind]) + length + mask + bytes(c ^ mask[i % 4] for i, c in enumerate(content))
+    )
 
 
 def _receive(connection: socket.socket) -> bytes:

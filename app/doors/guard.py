@@ -81,7 +81,7 @@ class Guard:
                 return
             self._mark(scope, request)
             with self._crowd.counted(visit):
-                await self._app(scope, receive, self._adding(request, send))
+                await self._app(scope, _of_bytes(receive), self._adding(request, send))
         elif answer is None and (has_room or not request.wants_page):
             self._mark(scope, request)
             await self._app(scope, receive, self._adding(request, send))
@@ -265,6 +265,17 @@ class Guard:
 def was_passed(headers: Mapping[str, str]) -> bool:
     """Whether a visit's headers say that a guard of this process let it in."""
     return hmac.compare_digest(headers.get(PASSED_HEADER, ""), _pass_of(here.door()))
+
+
+def _of_bytes(receive: Receive) -> Receive:
+    """Return `receive` that ends a socket which sends text: no page of ours does."""
+
+    async def received() -> Message:
+        message = await receive()
+        is_text = message.get("text") is not None
+        return {"type": "websocket.disconnect", "code": 1003} if is_text else message
+
+    return received
 
 
 def _pass_of(door: DoorSettings) -> str:

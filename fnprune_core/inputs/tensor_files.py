@@ -12,6 +12,8 @@ import numpy as np
 from gguf import GGUFReader, GGUFValueType
 from safetensors import SafetensorError, safe_open
 
+#: Tensors, and bytes of header, that are read of a safetensors file: each one takes memory.
+MOST_TENSORS, MOST_HEADER = 100_000, 20_000_000
 #: Single values that are read of a GGUF file; a tokenizer of 262,144 tokens has about 2 million.
 MOST_READS = 20_000_000
 _ARRAY = int(GGUFValueType.ARRAY)
@@ -31,14 +33,25 @@ def stored_tensors(path: Path) -> dict[str, StoredTensor]:
     Raises
     ------
     ValueError
-        If the header is damaged, or a tensor lies outside of the file or has another size than its
-        shape says.
+        If the header is damaged or too long, or a tensor lies outside of the file or has another
+        size than its shape says.
     OSError
         If the file cannot be read.
     """
+    with path.open("rb") as start:
+        n_bytes = int.from_bytes(start.read(8), "little")
+    if MOST_HEADER < n_bytes < path.stat().st_size:
+        raise ValueError(
+            f"its header has {n_bytes / 1e6:,.0f} MB; up to {MOST_HEADER / 1e6:.0f} MB are read"
+        )
     try:
         with safe_open(path, "np") as file:
-            slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 - no dict
+            names = file.keys()
+            if len(names) > MOST_TENSORS:
+                raise ValueError(
+                    f"its header names {len(names):,} tensors; up to {MOST_TENSORS:,} are read"
+                )
+            slices = {name: file.get_slice(name) for name in names}
             return {
                 name: StoredTensor(dtype=part.get_dtype(), shape=tuple(part.get_shape()))
                 for name, part in slices.items()

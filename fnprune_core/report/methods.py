@@ -14,6 +14,7 @@ from fnprune_core.pruning.compensation import COMPENSATIONS
 from fnprune_core.reliability.assess import PARTS
 from fnprune_core.report.material import Material
 from fnprune_core.report.parts import Block, Column, Heading, Table, Text
+from fnprune_core.report.references import uncited
 from fnprune_core.scores.units import SCORES
 from fnprune_core.storage.manifests import read_manifest
 
@@ -39,7 +40,7 @@ def _model_and_texts(material: Material) -> Iterator[Block]:
     n_dummy = windows["n_dummy_tokens"]
     yield Heading(text="Model and texts")
     yield Text(
-        text=f"The model is {facts['model_name']}{_model_citation(facts)} (fingerprint of its "
+        text=f"The model is {uncited(facts['model_name'])}{_model_citation(facts)} (fingerprint of its "
         f"weights {facts['inputs']['fingerprint']}), read in {facts['inputs']['dtype']}. A unit is "
         f"an input of an MLP's output projection, a neuron: {width} in each of {layout.n_layers} "
         f"layers, {layout.n_units:,} in all."

@@ -13,6 +13,7 @@ from fnprune_core.atlas.membership import MARK_SAYS
 from fnprune_core.errors import SettingsError
 from fnprune_core.report.material import Material
 from fnprune_core.report.parts import P_FORM, Block, Column, Missing, Slot, Table, Text
+from fnprune_core.report.references import uncited
 
 _SIGNIFICANT = 0.05
 _TOTALS = {
@@ -35,7 +36,7 @@ def networks(material: Material) -> Iterator[Block]:
         text=f"{100 * is_labelled.mean():.0f} % of the {material.atlas.layout.n_units:,} units "
         f"belong to at least one of {material.atlas.n_networks} "
         f"networks ({material.atlas.rule(material.z)}). By their strongest network, the "
-        f"largest is {largest} ({material.names[largest]}) with {int(sizes[largest]):,} units."
+        f"largest is {largest} ({uncited(material.names[largest])}) with {int(sizes[largest]):,} units."
     )
     yield Text(text=parcels_sentence(parcels(material.atlas, z=material.z)))
     n_marked = int((~material.recurs).sum())

@@ -32,6 +32,7 @@ from fnprune_core.report.parts import (
     Text,
     frame_of,
 )
+from fnprune_core.report.references import uncited
 from fnprune_core.scores.units import SCORES
 
 _MOST_TEXTS = 3
@@ -335,7 +336,7 @@ def _perplexity_blocks(material: Material, text: str, suffix: str) -> Iterator[B
         "Differences are to the dense model, paired by window, in nats per token; their intervals "
         "are by t of one less than the documents."
     )
-    apart = [name for name in _measured(material, text) if name not in results]
+    apart = [uncited(name) for name in _measured(material, text) if name not in results]
     if apart:
         yield Text(
             text=f"Left out, for they were not read on the same windows: {', '.join(apart)}."

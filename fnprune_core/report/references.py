@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from fnprune_core import __version__
 
 _OTHERS = "others"  # as BibTeX has it
-_CITED = re.compile(r"\{([a-z]+\d{4}|fnprune)\}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,14 +241,17 @@ REFERENCES: Mapping[str, Reference] = {
 }
 
 
-def cited(texts: Iterable[str]) -> list[str]:
-    """Return the keys of the works that texts name in braces, in the order of their authors.
+#: A work's key in braces; other braces are text.
+_CITED = re.compile(rf"\{{({'|'.join(REFERENCES)})\}}")
 
-    Raises
-    ------
-    KeyError
-        If a text names a work that is not in `REFERENCES`.
-    """
+
+def uncited(name: str) -> str:
+    """Return a name that others gave, in which no citation is found: by a joiner, not seen."""
+    return _CITED.sub("{\u200c\\1}", name)
+
+
+def cited(texts: Iterable[str]) -> list[str]:
+    """Return the keys of the works that texts name in braces, in the order of their authors."""
     keys = {key for text in texts for key in _CITED.findall(text)}
     return sorted(keys, key=lambda key: (REFERENCES[key].authors[0].lower(), key))
 

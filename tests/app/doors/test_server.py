@@ -167,6 +167,8 @@ def test_on_loopback_nothing_is_asked_and_no_other_name_answered(tmp_path) -> No
         assert server.handshake(Host="evil.example") == 403
         assert server.status("/", Host="evil.example") == 403
         assert "Functional networks" in "".join(server.session())
+        server.says(b"hello", is_text=True)
+        assert "Traceback" not in log.read_text()
 
 
 #: What an older way of starting does: runs the script, and knows no application with a guard.

@@ -41,6 +41,18 @@ def test_a_safetensors_header_that_lies_is_refused(header, length, tmp_path) -> 
         stored_tensors(path)
 
 
+@pytest.mark.parametrize(("n", "padding"), [(100_001, 0), (1, 20_000_001)])
+def test_a_safetensors_header_of_endless_tensors_is_refused_before_they_are_read(
+    n, padding, tmp_path
+) -> None:
+    empty = {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}
+    header = json.dumps({str(i): empty for i in range(n)}).encode() + b" " * padding
+    path = tmp_path / "x"
+    path.write_bytes(len(header).to_bytes(8, "little") + header)
+    with pytest.raises(ValueError, match=r"header (has 20 MB; up to 20|names 100,001 tensors; up)"):
+        stored_tensors(path)
+
+
 @pytest.fixture
 def honest(tmp_path) -> bytes:
     """A small file by the package that others read it with."""
