@@ -40,8 +40,8 @@ def _model_and_texts(material: Material) -> Iterator[Block]:
     n_dummy = windows["n_dummy_tokens"]
     yield Heading(text="Model and texts")
     yield Text(
-        text=f"The model is {uncited(facts['model_name'])}{_model_citation(facts)} (fingerprint of its "
-        f"weights {facts['inputs']['fingerprint']}), read in {facts['inputs']['dtype']}. A unit is "
+        text=f"The model is {uncited(facts['model_name'])}{_model_citation(facts)} (fingerprint "
+        f"of its weights {facts['inputs']['fingerprint']}), read in {facts['inputs']['dtype']}. A unit is "
         f"an input of an MLP's output projection, a neuron: {width} in each of {layout.n_layers} "
         f"layers, {layout.n_units:,} in all."
     )

@@ -36,7 +36,8 @@ def networks(material: Material) -> Iterator[Block]:
         text=f"{100 * is_labelled.mean():.0f} % of the {material.atlas.layout.n_units:,} units "
         f"belong to at least one of {material.atlas.n_networks} "
         f"networks ({material.atlas.rule(material.z)}). By their strongest network, the "
-        f"largest is {largest} ({uncited(material.names[largest])}) with {int(sizes[largest]):,} units."
+        f"largest is {largest} ({uncited(material.names[largest])}) with "
+        f"{int(sizes[largest]):,} units."
     )
     yield Text(text=parcels_sentence(parcels(material.atlas, z=material.z)))
     n_marked = int((~material.recurs).sum())
