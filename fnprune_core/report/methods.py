@@ -41,9 +41,9 @@ def _model_and_texts(material: Material) -> Iterator[Block]:
     yield Heading(text="Model and texts")
     yield Text(
         text=f"The model is {uncited(facts['model_name'])}{_model_citation(facts)} (fingerprint "
-        f"of its weights {facts['inputs']['fingerprint']}), read in {facts['inputs']['dtype']}. A unit is "
-        f"an input of an MLP's output projection, a neuron: {width} in each of {layout.n_layers} "
-        f"layers, {layout.n_units:,} in all."
+        f"of its weights {facts['inputs']['fingerprint']}), read in {facts['inputs']['dtype']}. "
+        "A unit is an input of an MLP's output projection, a neuron: "
+        f"{width} in each of {layout.n_layers} layers, {layout.n_units:,} in all."
     )
     n_texts = len(windows["document_names"])
     parts_note = "" if n_texts == material.n_documents else f" (in {n_texts} parts)"
