@@ -18,7 +18,8 @@ from purpose import LABELS, MIXTURE, Experiment, parsed, with_labels
 from result_files import note
 
 from fnprune_core.models.layout import UnitLayout
-from fnprune_core.plans.allocation import choose_units
+from fnprune_core.plans.choice import choose_units
+from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.recording.recording import Recording
 from fnprune_core.scores.inputs import RecordedInputs
 from fnprune_core.scores.units import SCORES, sink_units
@@ -80,14 +81,10 @@ class FirstLook:
 
     def shares(self, score: str, inputs: RecordedInputs) -> dict[str, float]:
         """Return the share of each domain's output variance that a plan takes away."""
-        layout = self.experiment.recording.layout
-        removed = choose_units(
-            SCORES[score].compute(inputs),
-            layout=layout,
-            ratio=self.experiment.options.ratio,
-            allocation=self.experiment.options.allocation,
-            protected=self.sinks,
-        ).removed
+        layout, options = self.experiment.recording.layout, self.experiment.options
+        settings = PlanSettings(ratio=options.ratio, allocation=options.allocation)
+        scores = SCORES[score].compute(inputs)
+        removed = choose_units(scores, settings, layout=layout, sinks=self.sinks).removed
         return {name: removed_share(removed, each, layout) for name, each in self.energy.items()}
 
     def dropping(self, dropped: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from fnprune_core.errors import FnpruneError
 from fnprune_core.export.size import held_units
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.plans import decision_log
-from fnprune_core.plans.allocation import choose_units
+from fnprune_core.plans.choice import choose_units
 from fnprune_core.plans.decision_log import Decision
 from fnprune_core.plans.plan import PlanSettings, PruningPlan
 from fnprune_core.pruning.planner import canonical_settings
@@ -35,17 +35,8 @@ def refusal(
     if not has_dummy_tokens:
         full_settings = full_settings.with_(sink_units=0)
     try:
-        must_stay, must_go = held_units(layout, full_settings)
-        choose_units(
-            np.zeros(layout.n_units),
-            layout=layout,
-            ratio=full_settings.ratio,
-            allocation=full_settings.allocation,
-            protected=must_stay,
-            pinned=must_go,
-            multiple=full_settings.multiple,
-            layer_weights=full_settings.layer_weights,
-        )
+        must_stay, _ = held_units(layout, full_settings)
+        choose_units(np.zeros(layout.n_units), full_settings, layout=layout, sinks=must_stay)
     except FnpruneError as error:
         return error
     return None

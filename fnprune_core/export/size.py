@@ -11,7 +11,8 @@ from fnprune_core.export.forms import form_named
 from fnprune_core.export.gguf import weight_type
 from fnprune_core.models.footprint import Dimensions
 from fnprune_core.models.layout import UnitLayout
-from fnprune_core.plans.allocation import Budget, allocate, allocation_named, weights_for
+from fnprune_core.plans.allocation import Budget, allocate, allocation_named
+from fnprune_core.plans.choice import group_counts
 from fnprune_core.plans.plan import PlanSettings
 
 
@@ -153,7 +154,7 @@ def _counts(layout: UnitLayout, settings: PlanSettings) -> Callable[[int], NDArr
             protected=protected,
             pinned=pinned,
             multiple=settings.multiple,
-            weights=weights_for(settings.allocation, settings.layer_weights),
+            weights=settings.layer_weights,
         )
         return allocate(settings.allocation, budget)
 
@@ -182,16 +183,7 @@ def _n_groups(dimensions: Dimensions, layout: UnitLayout, settings: PlanSettings
         return 0
     per_layer = dimensions.n_groups // layout.n_layers
     groups = UnitLayout((per_layer,) * layout.n_layers)
-    budget = Budget(
-        layout=groups,
-        n_removed=round(settings.attention_ratio * groups.n_units),
-        scores=np.zeros(groups.n_units),
-        protected=np.zeros(groups.n_units, dtype=bool),
-        multiple=None if settings.multiple is None else 1,
-        weights=weights_for(settings.allocation, settings.layer_weights),
-        what="KV groups",
-    )
-    return int(allocate(settings.allocation, budget).sum())
+    return int(group_counts(groups, settings).sum())
 
 
 def _is_possible(counts_of: Callable[[int], NDArray[np.int64]], n_removed: int) -> bool:

@@ -16,7 +16,8 @@ from fnprune_core.evaluation.perplexity import perplexity
 from fnprune_core.lesions.sites import LesionSettings, LesionSites
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.silencing import silenced
-from fnprune_core.plans.allocation import choose_units
+from fnprune_core.plans.choice import choose_units
+from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
 from fnprune_core.recording.recording import Recording
 from fnprune_core.scores.inputs import RecordedInputs
@@ -197,14 +198,10 @@ def prune_by_rules(
     Sink units stay under every rule. Nothing is compensated.
     """
     layout, inputs = patient.atlas.layout, patient.inputs(seed)
+    settings = PlanSettings(ratio=ratio, allocation="uniform")
     conditions: dict[str, NDArray[np.bool_]] = {}
     for name, score in RULES.items():
-        choice = choose_units(
-            score_named(score).compute(inputs),
-            layout=layout,
-            ratio=ratio,
-            allocation="uniform",
-            protected=patient.sites.spared,
-        )
+        scores = score_named(score).compute(inputs)
+        choice = choose_units(scores, settings, layout=layout, sinks=patient.sites.spared)
         conditions[name] = ~layout.keep_of(choice.removed)
     return _by_condition(patient, conditions, progress, cancel)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fnprune_core.errors import PlanError, RatioError, SettingsError
+from fnprune_core.errors import RatioError, SettingsError
 from fnprune_core.inputs.tables import row_named
 from fnprune_core.models.layout import UnitLayout
 
@@ -32,9 +32,9 @@ class Budget:
     turn : ndarray (n_layers,) or None
         Where a share leaves some over and layers are alike, the lowest gives first; by default
         the first layer.
-    weights : ndarray (n_layers,) or None
+    weights : sequence of float
         How much of its units a layer gives beside the others; only ``weighted`` looks at them.
-        None weighs all layers alike.
+        Empty weighs all layers alike.
     what : str
         What the units are called.
     """
@@ -46,17 +46,18 @@ class Budget:
     multiple: int | None = None
     pinned: NDArray[np.bool_] | None = None
     turn: NDArray[np.float64] | None = None
-    weights: NDArray[np.float64] | None = None
+    weights: Sequence[float] = ()
     what: str = "units"
+
+    @property
+    def must_go(self) -> NDArray[np.bool_]:
+        """Which units must go: (n_units,)."""
+        return np.zeros_like(self.protected) if self.pinned is None else self.pinned
 
     @property
     def least(self) -> NDArray[np.int64]:
         """Number of units that must go, per layer."""
-        if self.pinned is None:
-            return np.zeros(self.layout.n_layers, dtype=np.int64)
-        return np.array(
-            [layer_pinned.sum() for layer_pinned in self.layout.split(self.pinned)], dtype=np.int64
-        )
+        return np.array([part.sum() for part in self.layout.split(self.must_go)], dtype=np.int64)
 
     @property
     def removable(self) -> NDArray[np.int64]:
@@ -118,35 +119,39 @@ def _check_ratio(budget: Budget, possible: int, reason: str) -> None:
         )
 
 
-def _divide_evenly(budget: Budget, free: NDArray[np.bool_], reason: str) -> NDArray[np.int64]:
-    """Return the units to remove per layer: the same share of each free layer, to one unit.
+def _divide_evenly(budget: Budget, weights: NDArray[np.float64], reason: str) -> NDArray[np.int64]:
+    """Return the units to remove per layer: shares in proportion to weights, to one unit.
 
-    Never more than is removable. With weights, shares are in proportion to them. A layer in which
-    more units must go than its share gives those, and the others less.
+    Never more than is removable; a layer of weight 0 is exempt. A layer in which more units must
+    go than its share gives those, and the others less.
     """
-    least = budget.least
+    free, least = weights > 0, budget.least
     capacity = np.where(free, budget.removable, least)
     _check_ratio(budget, int(capacity.sum()), reason)
     is_fixed = ~free
     while True:
         fixed = np.where(is_fixed, least, 0)
         room = np.where(is_fixed, 0, capacity)
-        removed = fixed + _divide_by_width(budget, budget.n_removed - int(fixed.sum()), room)
+        widths = np.asarray(budget.layout.widths) * weights
+        removed = fixed + _divide_by_width(
+            widths, budget.n_removed - int(fixed.sum()), room, turn=budget.turn
+        )
         if not (removed < least).any():
             return removed
         is_fixed = is_fixed | (removed < least)
 
 
 def _divide_by_width(
-    budget: Budget, n_removed: int, capacity: NDArray[np.int64]
+    widths: NDArray[np.float64],
+    n_removed: int,
+    capacity: NDArray[np.int64],
+    *,
+    turn: NDArray[np.float64] | None,
 ) -> NDArray[np.int64]:
-    """Return a number divided by the layers' widths, to one unit, never beyond the capacity."""
-    widths = np.asarray(budget.layout.widths, dtype=np.float64)
-    if budget.weights is not None:
-        widths = widths * budget.weights
-    n_layers = budget.layout.n_layers
-    turn = np.zeros(n_layers) if budget.turn is None else budget.turn
-    removed = np.zeros(n_layers, dtype=np.int64)
+    """Return a number divided in proportion to widths, to one unit, never beyond the capacity."""
+    if turn is None:
+        turn = np.zeros(len(widths))
+    removed = np.zeros(len(widths), dtype=np.int64)
     while (n_left := n_removed - int(removed.sum())) > 0:
         room = capacity - removed
         share = np.where(room > 0, widths, 0.0)
@@ -184,8 +189,8 @@ def _round_to_multiple(budget: Budget, kept: NDArray[np.int64]) -> NDArray[np.in
 
 def uniform(budget: Budget) -> NDArray[np.int64]:
     """Return the same share of every layer; with a multiple, the same number is kept in each."""
-    all_layers = np.ones(budget.layout.n_layers, dtype=bool)
-    removed = _divide_evenly(budget, all_layers, "with the units that must stay,")
+    alike = np.ones(budget.layout.n_layers)
+    removed = _divide_evenly(budget, alike, "with the units that must stay,")
     if budget.multiple is None:
         return removed
     widths = np.asarray(budget.layout.widths, dtype=np.int64)
@@ -215,58 +220,58 @@ def _ends_reason(n_layers: int) -> str:
 def protect_ends(budget: Budget) -> NDArray[np.int64]:
     """Return the same share of all layers but the first and last, which are exempt."""
     n_layers = budget.layout.n_layers
-    return _divide_evenly(budget, free_layers(n_layers), _ends_reason(n_layers))
+    return _divide_evenly(budget, free_layers(n_layers).astype(float), _ends_reason(n_layers))
 
 
 def by_threshold(budget: Budget) -> NDArray[np.int64]:
     """Return each layer's number of scores under one threshold, first and last layers exempt."""
-    layout, least = budget.layout, budget.least
-    free = free_layers(layout.n_layers)
-    capacity = np.where(free, budget.removable, least)
-    _check_ratio(budget, int(capacity.sum()), _ends_reason(layout.n_layers))
-    must_go = budget.pinned if budget.pinned is not None else np.zeros_like(budget.protected)
-    ranks = np.where(budget.protected | ~free[layout.layer_of_unit], np.inf, budget.scores)
-    for layer, protected in enumerate(layout.split(budget.protected)):
-        if free[layer] and not protected.any():  # a layer keeps at least one unit
-            units = layout.layer_slice(layer)
-            ranks[units.start + int(np.argmax(budget.scores[units]))] = np.inf
-    order = np.argsort(np.where(must_go, -np.inf, ranks), kind="stable")[: budget.n_removed]
+    n_layers = budget.layout.n_layers
+    return _lowest_of_all(
+        budget, budget.scores, free=free_layers(n_layers), reason=_ends_reason(n_layers)
+    )
+
+
+def ranked_globally(budget: Budget) -> NDArray[np.int64]:
+    """Return each layer's number of lowest scores over all layers, standardised (as FLAP does)."""
+    ranks = []
+    for scores in budget.layout.split(budget.scores):
+        spread = scores.std()
+        ranks.append((scores - scores.mean()) / (spread if spread > 0 else 1.0))
+    free = np.ones(budget.layout.n_layers, dtype=bool)
+    return _lowest_of_all(
+        budget, np.concatenate(ranks), free=free, reason="with the units that must stay,"
+    )
+
+
+def _lowest_of_all(
+    budget: Budget, ranks: NDArray[np.float64], *, free: NDArray[np.bool_], reason: str
+) -> NDArray[np.int64]:
+    """Return how many of the lowest ranks of the whole model lie in each layer.
+
+    Pinned units come first; protected ones, those of layers that are not free, and the best of a
+    layer that would be empty, never.
+    """
+    layout = budget.layout
+    _check_ratio(budget, int(np.where(free, budget.removable, budget.least).sum()), reason)
+    stays = budget.protected | ~free[layout.layer_of_unit]
+    ranks = np.where(budget.must_go, -np.inf, np.where(stays, np.inf, ranks))
+    for layer_ranks in layout.split(ranks):  # views into `ranks`
+        layer_ranks[np.argmax(layer_ranks)] = np.inf
+    order = np.argsort(ranks, kind="stable")[: budget.n_removed]
     return np.bincount(layout.layer_of_unit[order], minlength=layout.n_layers).astype(np.int64)
 
 
 def weighted(budget: Budget) -> NDArray[np.int64]:
     """Return shares of the layers in proportion to given weights; 0 exempts a layer."""
     n_layers = budget.layout.n_layers
-    weights = np.ones(n_layers) if budget.weights is None else budget.weights
+    weights = np.array(budget.weights or np.ones(n_layers), dtype=np.float64)
     if len(weights) != n_layers:
         raise SettingsError(
             f"The allocation by weights needs one weight for each of {n_layers} layers, got "
             f"{len(weights)}.",
             hint="Search them (fnprune search layers), or write them down: 0 exempts a layer.",
         )
-    return _divide_evenly(budget, weights > 0, "with these weights of the layers")
-
-
-def ranked_globally(budget: Budget) -> NDArray[np.int64]:
-    """Return each layer's number of lowest scores over all layers, standardised (as FLAP does)."""
-    _check_ratio(budget, int(budget.removable.sum()), "with the units that must stay,")
-    layout = budget.layout
-    ranks = []
-    must_go = budget.pinned if budget.pinned is not None else np.zeros_like(budget.protected)
-    for scores, protected, pinned in zip(
-        layout.split(budget.scores),
-        layout.split(budget.protected),
-        layout.split(must_go),
-        strict=True,
-    ):
-        spread = scores.std()
-        z = (scores - scores.mean()) / (spread if spread > 0 else 1.0)
-        z = np.where(protected, np.inf, np.where(pinned, -np.inf, z))
-        if not protected.any():
-            z[np.argmax(z)] = np.inf  # a layer keeps at least one unit
-        ranks.append(z)
-    order = np.argsort(np.concatenate(ranks), kind="stable")[: budget.n_removed]
-    return np.bincount(layout.layer_of_unit[order], minlength=layout.n_layers).astype(np.int64)
+    return _divide_evenly(budget, weights, "with these weights of the layers")
 
 
 def _protected_ends_text(n_layers: int) -> str:
@@ -326,112 +331,6 @@ def allocate(name: str, budget: Budget) -> NDArray[np.int64]:
     return np.asarray(np.maximum(widths - kept, 0), dtype=np.int64)
 
 
-def weights_for(name: str, layer_weights: Sequence[float]) -> NDArray[np.float64] | None:
-    """Return a plan's layer weights if it has any and the allocation takes them, else None."""
-    if not allocation_named(name).takes_weights or not len(layer_weights):
-        return None
-    return np.array(layer_weights, dtype=np.float64)
-
-
 def default_multiple(width: int) -> int:
     """Return the multiple for widths: 64, or the power of two below a sixteenth of less."""
     return min(64, 1 << max(0, (width // 16).bit_length() - 1))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Choice:
-    """Units to remove in each layer.
-
-    Parameters
-    ----------
-    removed : tuple of ndarray
-        Indices in each layer.
-    layout : UnitLayout
-    scores : ndarray (n_units,)
-        What was chosen by.
-    protected : ndarray (n_units,)
-        Units that stay whatever their score.
-    """
-
-    removed: tuple[NDArray[np.int64], ...]
-    layout: UnitLayout
-    scores: NDArray[np.float64]
-    protected: NDArray[np.bool_]
-
-    @property
-    def thresholds(self) -> tuple[float, ...]:
-        """The lowest score of each layer that stays; a preview asks for many choices, not this."""
-        may_go = self.layout.keep_of(self.removed) & ~self.protected
-        layers = zip(self.layout.split(self.scores), self.layout.split(may_go), strict=True)
-        # Where only protected units are left, the threshold lies above all scores.
-        return tuple(
-            float(scores[kept].min() if kept.any() else np.nextafter(scores.max(), np.inf))
-            for scores, kept in layers
-        )
-
-
-def lowest(rank: NDArray[np.float64], count: int) -> NDArray[np.bool_]:
-    """Return which values are the `count` lowest, ties by index."""
-    is_lowest = np.zeros(len(rank), dtype=bool)
-    if count > 0:  # a partition, not a sort: a preview calls this at every key press
-        limit = np.partition(rank, count - 1)[count - 1]
-        is_lowest = rank < limit
-        is_lowest[np.flatnonzero(rank == limit)[: count - int(is_lowest.sum())]] = True
-    return is_lowest
-
-
-def lowest_of_rows(ranks: NDArray[np.float64], count: int) -> NDArray[np.bool_]:
-    """Return which values of each row are its `count` lowest, ties by index: (n, n_values)."""
-    if count <= 0:
-        return np.zeros(ranks.shape, dtype=bool)
-    limit = np.partition(ranks, count - 1, axis=1)[:, count - 1 : count]
-    is_lowest = ranks < limit
-    is_tied = ranks == limit
-    n_left = count - is_lowest.sum(axis=1, keepdims=True)
-    is_first_tie = is_tied & (np.cumsum(is_tied, axis=1) <= n_left)
-    return np.asarray(is_lowest | is_first_tie)
-
-
-def choose_units(  # noqa: PLR0913 - what a plan's settings say of units
-    scores: NDArray[np.float64],
-    *,
-    layout: UnitLayout,
-    ratio: float,
-    allocation: str,
-    protected: NDArray[np.bool_],
-    pinned: NDArray[np.bool_] | None = None,
-    multiple: int | None = None,
-    layer_weights: Sequence[float] = (),
-) -> Choice:
-    """Return the lowest-scored units of each layer, within the allocation's budget.
-
-    Ties go by index. The ratio is met to one unit, or with a `multiple` undercut as little as
-    the rounding allows; protected units never go, pinned ones always do, protected or not.
-    """
-    if not np.isfinite(scores).all():
-        raise PlanError("A score is not finite.", hint="Record again in float32 or bfloat16.")
-    if pinned is None:
-        pinned = np.zeros(layout.n_units, dtype=bool)
-    for layer, layer_pinned in enumerate(layout.split(pinned)):
-        if layer_pinned.all():
-            raise PlanError(
-                f"All units of layer {layer} are pinned to go: it would be empty.",
-                hint="Let at least one unit stay.",
-            )
-    protected = protected & ~pinned
-    budget = Budget(
-        layout=layout,
-        n_removed=round(ratio * layout.n_units),
-        scores=scores,
-        protected=protected,
-        pinned=pinned,
-        multiple=multiple,
-        weights=weights_for(allocation, layer_weights),
-    )
-    counts = allocate(allocation, budget)
-    ranks = np.where(protected, np.inf, np.where(pinned, -np.inf, scores))
-    removed = tuple(
-        np.flatnonzero(lowest(layer_ranks, int(count)))
-        for layer_ranks, count in zip(layout.split(ranks), counts, strict=True)
-    )
-    return Choice(removed=removed, layout=layout, scores=scores, protected=protected)

@@ -17,7 +17,7 @@ from fnprune_core.models.attention import (
 )
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.silencing import AttentionCut
-from fnprune_core.plans.allocation import Budget, allocate, weights_for
+from fnprune_core.plans.choice import group_counts
 from fnprune_core.plans.plan import PlanSettings, PruningPlan
 from fnprune_core.pruning.compensation import (
     CalibrationStatistics,
@@ -158,26 +158,14 @@ def lowest_groups(
 ) -> Removed:
     """Return the lowest-scored groups of each layer, as the allocation divides the ratio.
 
-    It is met to one group. There are few in a layer, so most shares are below one: the layers
-    whose weakest group has the least share of its layer's score give first. With a multiple, the
-    uniform allocation keeps the same number in every layer.
+    There are few in a layer, so most shares are below one: the layers whose weakest group has the
+    least share of its layer's score give first.
     """
     if not np.isfinite(scores).all():
         raise PlanError("A score is not finite.", hint="Load the model in float32 or bfloat16.")
     scores_by_layer = layout.groups.split(scores)
-    counts = allocate(
-        settings.allocation,
-        Budget(
-            layout=layout.groups,
-            n_removed=round(settings.attention_ratio * layout.groups.n_units),
-            scores=scores,
-            protected=np.zeros(len(scores), dtype=bool),
-            multiple=None if settings.multiple is None else 1,
-            turn=relative_scores(scores_by_layer),
-            weights=weights_for(settings.allocation, settings.layer_weights),
-            what="KV groups",
-        ),
-    )
+    turn = relative_scores(scores_by_layer)
+    counts = group_counts(layout.groups, settings, scores=scores, turn=turn)
     return tuple(
         np.sort(np.argsort(layer_scores, kind="stable")[:count])
         for layer_scores, count in zip(scores_by_layer, counts, strict=True)

@@ -14,7 +14,8 @@ from fnprune_core.machine import memory
 from fnprune_core.models.architectures import feeding_modules, output_projections
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.silencing import Refit
-from fnprune_core.plans.allocation import allocation_named, choose_units
+from fnprune_core.plans.allocation import allocation_named
+from fnprune_core.plans.choice import choose_units
 from fnprune_core.plans.files import store_plan
 from fnprune_core.plans.plan import PlanSettings, PruningPlan
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
@@ -307,19 +308,10 @@ class _Planner:
         """Rank the units by the plan's score, and return the plan of those that go."""
         score = SCORES[settings.score]
         inputs = self._score_inputs(settings)
+        layout = self.recording.layout
         sinks = sink_units(inputs, settings.sink_units or 0)
-        pinned_keep, pinned_remove = settings.pins(self.recording.layout)
-        sinks &= ~pinned_remove  # the person decides
-        choice = choose_units(
-            self.scores(settings),
-            layout=self.recording.layout,
-            ratio=settings.ratio,
-            allocation=settings.allocation,
-            protected=sinks | pinned_keep,
-            pinned=pinned_remove,
-            multiple=settings.multiple,
-            layer_weights=settings.layer_weights,
-        )
+        sinks &= ~settings.pins(layout)[1]  # the person decides
+        choice = choose_units(self.scores(settings), settings, layout=layout, sinks=sinks)
         groups: tuple[NDArray[np.int64], ...] = ()
         if settings.attention_ratio:
             groups = self.attention.choose(settings, inputs, score.token_weights(inputs))
@@ -327,7 +319,7 @@ class _Planner:
             removed=choice.removed,
             removed_groups=groups,
             group_counts=self.language_model.attention.groups.widths if groups else (),
-            layout=self.recording.layout,
+            layout=layout,
             settings=settings,
             fingerprint=self.language_model.fingerprint,
             model_name=self.language_model.name,

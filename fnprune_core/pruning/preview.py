@@ -18,7 +18,8 @@ from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import PlanError
 from fnprune_core.models.footprint import Dimensions, Footprint
 from fnprune_core.models.layout import UnitLayout
-from fnprune_core.plans.allocation import allocation_named, choose_units, lowest_of_rows
+from fnprune_core.plans.allocation import allocation_named
+from fnprune_core.plans.choice import choose_units, lowest
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.pruning.planner import canonical_settings
 from fnprune_core.scores.inputs import RecordedInputs, ScoreInputs
@@ -252,56 +253,46 @@ class Preview:
         scores = previewed_score(canonical.score).compute(self.inputs(canonical))
         return self.layout.keep_of(self.choose(scores, canonical))
 
-    def bound(self, settings: PlanSettings) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Return which units must stay and which must go, whatever their scores: (n_units,)."""
-        pinned_keep, pinned_remove = settings.pins(self.layout)
-        sinks = sink_units(self.inputs(settings), canonical_settings(settings).sink_units or 0)
-        return (sinks & ~pinned_remove) | pinned_keep, pinned_remove
+    def sinks(self, settings: PlanSettings) -> NDArray[np.bool_]:
+        """Return which units serve attention sinks, as many as the settings say: (n_units,)."""
+        return sink_units(self.inputs(settings), canonical_settings(settings).sink_units or 0)
 
     def choose(
         self,
         scores: Scores,
         settings: PlanSettings,
         *,
-        bound: tuple[NDArray[np.bool_], NDArray[np.bool_]] | None = None,
+        sinks: NDArray[np.bool_] | None = None,
     ) -> tuple[NDArray[np.int64], ...]:
         """Return the units of each layer that would go under these scores.
 
         Parameters
         ----------
-        bound : tuple, optional
-            What `bound` returns for the settings, where it is asked for many scores.
+        sinks : ndarray (n_units,), optional
+            What `sinks` returns for the settings, where they are asked for many scores.
         """
-        must_stay, must_go = self.bound(settings) if bound is None else bound
-        return choose_units(
-            np.asarray(scores, dtype=np.float64),
-            layout=self.layout,
-            ratio=settings.ratio,
-            allocation=settings.allocation,
-            protected=must_stay,
-            pinned=must_go,
-            multiple=settings.multiple,
-            layer_weights=settings.layer_weights,
-        ).removed
+        sinks = self.sinks(settings) if sinks is None else sinks
+        values = np.asarray(scores, dtype=np.float64)
+        return choose_units(values, settings, layout=self.layout, sinks=sinks).removed
 
     def keep_each(self, scores: Scores, settings: PlanSettings) -> NDArray[np.bool_]:
         """Return which units would stay under each row of scores: (n, n_units).
 
         As `choose` for each; where the layers' shares do not depend on the scores, all at once.
         """
-        bound = self.bound(settings)
+        sinks = self.sinks(settings)
         if allocation_named(settings.allocation).looks_at_scores or not len(scores):
-            kept = [self.layout.keep_of(self.choose(row, settings, bound=bound)) for row in scores]
+            kept = [self.layout.keep_of(self.choose(row, settings, sinks=sinks)) for row in scores]
             return np.array(kept, dtype=bool).reshape(len(scores), self.layout.n_units)
         if not np.isfinite(scores).all():
             raise PlanError("A score is not finite.", hint="Record again in float32 or bfloat16.")
-        must_stay, must_go = bound
-        counts = [len(units) for units in self.choose(scores[0], settings, bound=bound)]
-        ranks = np.where(must_go, -np.inf, np.where(must_stay, np.inf, scores))
+        pinned_keep, pinned_remove = settings.pins(self.layout)
+        counts = [len(units) for units in self.choose(scores[0], settings, sinks=sinks)]
+        ranks = np.where(pinned_remove, -np.inf, np.where(sinks | pinned_keep, np.inf, scores))
         keep = np.ones(ranks.shape, dtype=bool)
         for layer, count in enumerate(counts):
             units = self.layout.layer_slice(layer)
-            keep[:, units] = ~lowest_of_rows(ranks[:, units], count)
+            keep[:, units] = ~lowest(ranks[:, units], count)
         return keep
 
 

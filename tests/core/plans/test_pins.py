@@ -5,29 +5,17 @@ import pytest
 
 from fnprune_core.errors import PlanError, RatioError, SettingsError
 from fnprune_core.models.layout import UnitLayout
-from fnprune_core.plans.allocation import ALLOCATIONS, choose_units
+from fnprune_core.plans.allocation import ALLOCATIONS
+from fnprune_core.plans.choice import choose_units
 from fnprune_core.plans.plan import PlanSettings
 
 LAYOUT = UnitLayout((40,) * 12)  # protect-ends exempts layer 0
 SCORES = np.random.default_rng(0).lognormal(size=LAYOUT.n_units)
 
 
-def flags(*units) -> np.ndarray:
-    found = np.zeros(LAYOUT.n_units, dtype=bool)
-    found[list(units)] = True
-    return found
-
-
-def choose(*, ratio, allocation, stay=(), go=(), multiple=None):
-    choice = choose_units(
-        SCORES,
-        layout=LAYOUT,
-        ratio=ratio,
-        allocation=allocation,
-        protected=flags(*stay),
-        pinned=flags(*go),
-        multiple=multiple,
-    )
+def choose(*, stay=(), go=(), **options):
+    pins = {"pinned_keep": tuple(map(int, stay)), "pinned_remove": tuple(map(int, go))}
+    choice = choose_units(SCORES, PlanSettings(**pins, **options), layout=LAYOUT)
     return LAYOUT.keep_of(choice.removed), choice
 
 
@@ -70,6 +58,17 @@ def test_more_pins_than_the_ratio_allows_are_refused_with_the_least_ratio(alloca
         choose(ratio=0.2, allocation=allocation, go=go)
     advised = float(caught.value.hint.split("at least ")[1].split(",")[0])
     choose(ratio=advised, allocation=allocation, go=go)
+
+
+@pytest.mark.parametrize("allocation", ALLOCATIONS)
+def test_where_the_best_unit_is_pinned_to_go_another_stays(allocation):
+    """One threshold for all layers spared the best alone, and so emptied a layer."""
+    layout = UnitLayout((5, 5))
+    scores = np.array([0.1, 0.2, 0.3, 0.4, 9.0, 5.0, 6.0, 7.0, 8.0, 9.0])
+    settings = PlanSettings(ratio=0.6, allocation=allocation, pinned_remove=(4,))
+    removed = choose_units(scores, settings, layout=layout).removed
+    assert max(map(len, removed)) < 5
+    assert sum(map(len, removed)) == 6
 
 
 def test_a_layer_pinned_empty_is_refused():

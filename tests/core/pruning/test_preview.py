@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from fnprune_core.errors import PlanError, RatioError
-from fnprune_core.plans.allocation import choose_units
+from fnprune_core.plans.choice import choose_units
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.pruning.planner import canonical_settings
 from fnprune_core.pruning.preview import why_not_previewed
@@ -22,15 +22,8 @@ def exact_removal(llama, recording, atlas, settings) -> np.ndarray:
         preserved=chosen.preserved or tuple(range(atlas.n_networks)),
         seed=chosen.seed,
     )
-    keep, go = chosen.pins(recording.layout)
-    choice = choose_units(
-        SCORES[chosen.score].compute(inputs),
-        layout=recording.layout,
-        ratio=chosen.ratio,
-        allocation=chosen.allocation,
-        protected=(sink_units(inputs, chosen.sink_units) & ~go) | keep,
-        pinned=go,
-    )
+    scores, sinks = SCORES[chosen.score].compute(inputs), sink_units(inputs, chosen.sink_units)
+    choice = choose_units(scores, chosen, layout=recording.layout, sinks=sinks)
     return ~recording.layout.keep_of(choice.removed)
 
 

@@ -37,7 +37,7 @@ def budget(n_removed: int, weights) -> Budget:
         n_removed=n_removed,
         scores=np.zeros(LAYOUT.n_units),
         protected=nothing,
-        weights=np.array(weights, dtype=float),
+        weights=weights,
     )
 
 
