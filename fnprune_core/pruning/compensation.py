@@ -1,7 +1,7 @@
 """Table of compensations: how the output of removed units is made up for."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -20,6 +20,8 @@ from fnprune_core.recording.recording import Recording
 from fnprune_core.scores.brain_surgeon import DAMPING, damped
 
 RIDGE = 0.3
+Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -36,9 +38,9 @@ class CalibrationStatistics:
         Σ_t w_t x_t / Σ_t w_t over the same tokens as the Gram matrix.
     """
 
-    mean: NDArray[np.float64]
-    gram: NDArray[np.float64] | None = None
-    gram_mean: NDArray[np.float64] | None = None
+    mean: Array
+    gram: Array | None = None
+    gram_mean: Array | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +74,7 @@ class Compensation:
         Numbers in it that are a choice of ours; plans with others are other plans.
     """
 
-    refit: Callable[[NDArray[np.float64], NDArray[np.int64], CalibrationStatistics, bool], Refit]
+    refit: Callable[[Array, Indices, CalibrationStatistics, bool], Refit]
     label: str
     does: str
     says: str
@@ -90,27 +92,19 @@ class Compensation:
         return self.needs_mean or self.needs_gram or self.reads_pruned
 
 
-def _no_refit(
-    weight: NDArray[np.float64],
-    removed: NDArray[np.int64],
-    statistics: CalibrationStatistics,
-    intercept: bool,
-) -> Refit:
+def _no_refit(*_: object) -> Refit:
     """Return an empty refit: the kept columns stay as they are."""
     return Refit()
 
 
 def bias_refit(
-    weight: NDArray[np.float64],
-    removed: NDArray[np.int64],
-    statistics: CalibrationStatistics,
-    intercept: bool,
+    weight: Array, removed: Indices, statistics: CalibrationStatistics, intercept: bool
 ) -> Refit:
     """Return a bias, the removed units' mean output (FLAP, arXiv 2312.11983)."""
     return Refit(bias=_tensor(weight[:, removed] @ statistics.mean[removed]))
 
 
-def _solved(system: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
+def _solved(system: Array, right: Array) -> Array:
     """Return x of ``system @ x = right``, symmetric; by Cholesky where rounding lets it."""
     try:
         factor = linalg.cho_factor(system, lower=True, check_finite=False)
@@ -120,10 +114,7 @@ def _solved(system: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[
 
 
 def least_squares_refit(
-    weight: NDArray[np.float64],
-    removed: NDArray[np.int64],
-    statistics: CalibrationStatistics,
-    intercept: bool,
+    weight: Array, removed: Indices, statistics: CalibrationStatistics, intercept: bool
 ) -> Refit:
     """Return refitted kept columns: min Σ_t w_t ‖W x − V x_kept − b‖² + λ Σ_j G_jj ‖ΔW_j‖².
 
@@ -148,10 +139,7 @@ def least_squares_refit(
 
 
 def surgeon_refit(
-    weight: NDArray[np.float64],
-    removed: NDArray[np.int64],
-    statistics: CalibrationStatistics,
-    intercept: bool,
+    weight: Array, removed: Indices, statistics: CalibrationStatistics, intercept: bool
 ) -> Refit:
     """Return the kept columns after the optimal brain surgeon's update (arXiv 2302.04089).
 
@@ -242,7 +230,7 @@ def uses_bias(name: str, *, intercept: bool) -> bool:
 class Cut:
     """Units to remove in each layer, and the compensation for them."""
 
-    removed: Sequence[NDArray[np.int64]]
+    removed: Sequence[Indices]
     compensation: str
     intercept: bool = False
 
@@ -252,7 +240,7 @@ def compensate(
     recording: Recording,
     cuts: Sequence[Cut],
     *,
-    weights: NDArray[np.float64],
+    weights: Array,
     progress: Progress = ignore,
     cancel: CancelToken = NEVER,
 ) -> list[list[Refit]]:
@@ -269,57 +257,36 @@ def compensate(
     Memory: a few matrices of one layer's units² in float64. Cost: O(tokens · units²) a layer in
     which a cut that needs it removes units.
     """
-    compensations = [compensation_named(cut.compensation) for cut in cuts]
+    pairs = [(cut, compensation_named(cut.compensation)) for cut in cuts]
     projections = output_projections(language_model.model, language_model.architecture)
-    results: list[list[Refit]] = [[] for _ in cuts]
-    wants_mean = any(compensation.needs_mean for compensation in compensations)
-    if not any(compensation.needs_moments for compensation in compensations):
+    if not any(row.needs_moments for _, row in pairs):
         return [[Refit()] * len(projections) for _ in cuts]
-    means = (
-        recording.weighted_moments(weights, cancel=cancel)[0]
-        if wants_mean
-        else np.zeros(recording.layout.n_units)
-    )
+    results: list[list[Refit]] = [[] for _ in cuts]
+    means = np.zeros(recording.layout.n_units)
+    if any(row.needs_mean for _, row in pairs):
+        means = recording.weighted_moments(weights, cancel=cancel)[0]
     layers = steps(
         enumerate(projections), stage="compensation", unit="layers", total=len(projections),
         progress=progress, cancel=cancel,
     )  # fmt: skip
     for layer, module in layers:
-        needs_gram = any(
-            compensation.needs_gram and len(cut.removed[layer])
-            for cut, compensation in zip(cuts, compensations, strict=True)
-        )
-        statistics = _calibration_statistics(
-            recording, layer, weights, means, needs_gram=needs_gram
-        )
+        statistics = CalibrationStatistics(mean=means[recording.layout.layer_slice(layer)])
+        if any(row.needs_gram and len(cut.removed[layer]) for cut, row in pairs):
+            counted = np.where(recording.is_dummy, 1.0, weights)
+            gram, gram_mean = recording.weighted_gram(layer, counted)
+            statistics = replace(statistics, gram=gram, gram_mean=gram_mean)
         with torch.no_grad():
             weight = weight_of(module).cpu().double().numpy()
-        for index, (cut, compensation) in enumerate(zip(cuts, compensations, strict=True)):
+        for (cut, row), refits in zip(pairs, results, strict=True):
             removed = cut.removed[layer]
-            results[index].append(
-                compensation.refit(weight, removed, statistics, cut.intercept)
-                if len(removed)
-                else Refit()
+            has_refit = len(removed) > 0
+            refits.append(
+                row.refit(weight, removed, statistics, cut.intercept) if has_refit else Refit()
             )
     return results
 
 
-def _calibration_statistics(
-    recording: Recording,
-    layer: int,
-    weights: NDArray[np.float64],
-    means: NDArray[np.float64],
-    *,
-    needs_gram: bool,
-) -> CalibrationStatistics:
-    units = recording.layout.layer_slice(layer)
-    if not needs_gram:
-        return CalibrationStatistics(mean=means[units])
-    gram, gram_mean = recording.weighted_gram(layer, np.where(recording.is_dummy, 1.0, weights))
-    return CalibrationStatistics(mean=means[units], gram=gram, gram_mean=gram_mean)
-
-
-def _tensor(values: NDArray[np.float64]) -> Tensor:
+def _tensor(values: Array) -> Tensor:
     return torch.from_numpy(values.astype(np.float32))
 
 

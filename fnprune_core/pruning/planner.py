@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fnprune_core.atlas.network_atlas import NetworkAtlas, open_atlas
+from fnprune_core.atlas.network_atlas import open_atlas
 from fnprune_core.errors import PlanError
 from fnprune_core.machine import memory
 from fnprune_core.models.architectures import feeding_modules, output_projections
@@ -27,7 +27,7 @@ from fnprune_core.pruning.head_planner import (
 )
 from fnprune_core.pruning.pruned_bias import pruned_bias
 from fnprune_core.pruning.reconstruction import Training, reconstruct
-from fnprune_core.recording.recording import Recording, open_recording
+from fnprune_core.recording.recording import open_recording
 from fnprune_core.scores.inputs import RecordedInputs
 from fnprune_core.scores.units import SCORES, score_named, sink_units
 from fnprune_core.storage.manifests import artifact_id
@@ -108,7 +108,7 @@ def plans(  # noqa: PLR0913 - what a plan is made of, and what reports of it
     FingerprintMismatchError
         If the recording is of another model.
     """
-    planner = _planner(
+    planner = _Planner(
         workspace, language_model, recording_id, decomposition_id,
         kept=kept, progress=progress, cancel=cancel,
     )  # fmt: skip
@@ -124,7 +124,7 @@ def made(
     settings: Sequence[PlanSettings],
 ) -> list[str | None]:
     """Return the ids of the plans that were made before; None for those that were not."""
-    planner = _planner(workspace, language_model, recording_id, decomposition_id)
+    planner = _Planner(workspace, language_model, recording_id, decomposition_id)
     inputs = [planner.inputs_json(planner.canonical(each)) for each in settings]
     ids = [artifact_id("plans", plan_inputs) for plan_inputs in inputs]
     return [id if workspace.has("plans", id) else None for id in ids]
@@ -141,53 +141,38 @@ def scores_of(
     cancel: CancelToken = NEVER,
 ) -> NDArray[np.float64]:
     """Return the score of every unit by a score that knows no atlas: (n_units,)."""
-    planner = _planner(
+    planner = _Planner(
         workspace, language_model, recording_id, kept=kept, progress=progress, cancel=cancel
     )
     return planner.scores(canonical_settings(PlanSettings(score=score)))
 
 
-def _planner(
-    workspace: Workspace,
-    language_model: LanguageModel,
-    recording_id: str,
-    decomposition_id: str | None = None,
-    *,
-    kept: KeptScores | None = None,
-    progress: Progress = ignore,
-    cancel: CancelToken = NEVER,
-) -> "_Planner":
-    """Return a planner for a recording of this model and, if named, its atlas."""
-    recording = open_recording(workspace, recording_id)
-    language_model.check_fingerprint(recording.fingerprint, "recording")
-    atlas = None if decomposition_id is None else open_atlas(workspace, decomposition_id)
-    if atlas is not None and atlas.decomposition.recording_id != recording.id:
-        raise PlanError(
-            f"Decomposition {atlas.id} was made from recording "
-            f"{atlas.decomposition.recording_id}, not {recording.id}.",
-            hint="Choose a decomposition of this recording.",
-        )
-    return _Planner(
-        workspace=workspace, language_model=language_model, recording=recording, atlas=atlas,
-        kept=kept or KeptScores(), progress=progress, cancel=cancel,
-    )  # fmt: skip
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
 class _Planner:
-    """Makes plans for one recording, sharing scores and calibration passes."""
+    """Makes plans for one recording of a model, sharing scores and calibration passes."""
 
-    workspace: Workspace
-    language_model: LanguageModel
-    recording: Recording
-    atlas: NetworkAtlas | None
-    kept: KeptScores
-    progress: Progress
-    cancel: CancelToken
-    attention: AttentionPlanner = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.attention = AttentionPlanner(language_model=self.language_model)
+    def __init__(
+        self,
+        workspace: Workspace,
+        language_model: LanguageModel,
+        recording_id: str,
+        decomposition_id: str | None = None,
+        *,
+        kept: KeptScores | None = None,
+        progress: Progress = ignore,
+        cancel: CancelToken = NEVER,
+    ) -> None:
+        self.workspace, self.language_model = workspace, language_model
+        self.recording = open_recording(workspace, recording_id)
+        language_model.check_fingerprint(self.recording.fingerprint, "recording")
+        self.atlas = None if decomposition_id is None else open_atlas(workspace, decomposition_id)
+        if self.atlas is not None and self.atlas.decomposition.recording_id != self.recording.id:
+            raise PlanError(
+                f"Decomposition {self.atlas.id} was made from recording "
+                f"{self.atlas.decomposition.recording_id}, not {self.recording.id}.",
+                hint="Choose a decomposition of this recording.",
+            )
+        self.kept, self.progress, self.cancel = kept or KeptScores(), progress, cancel
+        self.attention = AttentionPlanner(language_model=language_model)
 
     def canonical(self, settings: PlanSettings) -> PlanSettings:
         """Return the settings as they are stored; a full list of networks is "all networks"."""
@@ -413,7 +398,7 @@ def recomputed_refits(
     workspace: Workspace, language_model: LanguageModel, imported: PruningPlan
 ) -> list[Refit]:
     """Return the compensation of a plan from elsewhere, for the units that it names."""
-    planner = _planner(
+    planner = _Planner(
         workspace, language_model, imported.recording_id, imported.decomposition_id or None
     )
     training = _TrainingProgress(progress=ignore, n_plans=1)

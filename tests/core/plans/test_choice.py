@@ -1,4 +1,4 @@
-"""Units that a person pins to stay or to go."""
+"""Units that go under pins: which stay, which go, and what cannot be met."""
 
 import numpy as np
 import pytest
