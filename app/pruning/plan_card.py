@@ -6,16 +6,15 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from app import pages
-from app.pruning import decision_table, form_words
+from app.pruning import decisions, form_words
 from app.pruning.data import title
 from app.shell import resources, view_state, wording
 from app.shell.caches import peaks
 from app.shell.codec import Peak
-from app.shell.jobs import Failure
 from app.widgets import frame
 from app.widgets.controls import button
 from fnprune_core.decomposition.numbering import networks_here, renumbering_here
-from fnprune_core.errors import CorruptArtifactError, FnpruneError
+from fnprune_core.errors import FnpruneError
 from fnprune_core.evaluation import history
 from fnprune_core.evaluation.history import PlanRecord
 from fnprune_core.plans import decision_log
@@ -57,7 +56,7 @@ def draw(plan: PlanRecord) -> None:
     """Draw a plan's card."""
     st.subheader(wording.plain(title(plan)), anchor=False)
     _facts(plan)
-    notes = _notes(plan)
+    notes = decisions.notes_of(plan.id)
     if notes is not None:
         _rename(plan, notes)
     st.caption("Link to this plan, for whoever uses this workspace")
@@ -119,17 +118,6 @@ def _peaks(plan: PlanRecord, networks: tuple[int, ...]) -> tuple[Peak, ...]:
         return peaks.peaks_of(_atlas_of(plan), networks)
     except FnpruneError:  # a plan outlives its atlas
         return ()
-
-
-def _notes(plan: PlanRecord) -> PlanNotes | None:
-    try:
-        return decision_log.read_notes(resources.workspace(), plan.id)
-    except CorruptArtifactError as error:
-        frame.error(Failure(message=error.message, hint=error.hint))
-        if st.button("Set the notes aside", key=f"aside-{plan.id}"):
-            decision_log.set_aside(resources.workspace(), plan.id)
-            st.rerun()
-        return None
 
 
 def _rename(plan: PlanRecord, notes: PlanNotes) -> None:
@@ -220,4 +208,4 @@ def _log(notes: PlanNotes) -> None:
         if not notes.decisions:
             st.caption("No network was dropped or kept by hand on the way to this plan.")
             return
-        decision_table.draw(notes.decisions)
+        decisions.draw(notes.decisions)

@@ -2,12 +2,9 @@
 
 import streamlit as st
 
-from app.pruning import decision_table
+from app.pruning import decisions
 from app.shell import resources, view_state
-from app.shell.jobs import Failure
-from app.widgets import frame
-from app.widgets.controls import button
-from fnprune_core.errors import CorruptArtifactError, FnpruneError
+from fnprune_core.errors import FnpruneError
 from fnprune_core.plans import decision_log
 
 
@@ -29,7 +26,7 @@ def show(plan: str) -> None:
     log = view_state.decisions()
     with st.expander(f"Log of decisions ({len(log)})", icon=":material/history:", key="lab-log"):
         if log:
-            decision_table.draw(log, key="lab-log-table")
+            decisions.draw(log, key="lab-log-table")
         else:
             st.caption("Nothing decided yet: all networks are protected.")
         st.caption(
@@ -37,18 +34,4 @@ def show(plan: str) -> None:
             "to this page opens the same set of networks."
         )
         if plan:
-            _show_damage(plan)
-
-
-def _show_damage(plan: str) -> None:
-    """Draw the error of notes that cannot be read, and offer to set them aside."""
-    try:
-        decision_log.read_notes(resources.workspace(), plan)
-    except CorruptArtifactError as error:
-        frame.error(Failure(message=error.message, hint=error.hint))
-        if button("Set the damaged notes aside", "drive_file_move", key="notes-set-aside"):
-            with frame.explaining():
-                path = decision_log.set_aside(resources.workspace(), plan)
-                decision_log.add_decisions(resources.workspace(), plan, view_state.decisions())
-                view_state.notify(f"The damaged notes are kept as {path.name}")
-                st.rerun()
+            decisions.notes_of(plan, log=log)

@@ -4,8 +4,7 @@ Both run as one fragment, so that moving the selection redraws nothing else; a c
 protected runs the whole page, and the preview with it.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,8 +13,8 @@ import streamlit as st
 
 from app.pruning.lab import data as cache
 from app.pruning.lab import rules, selected
-from app.pruning.lab.table import TableHead, TableRow, lab_table
 from app.shell import resources, view_state, wording
+from app.shell.components import component
 from app.shell.images.stills import thumbnails
 from app.widgets import frame, network_order
 from app.widgets.picture import csv_button
@@ -23,6 +22,10 @@ from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.plans import decision_log
 from fnprune_core.plans.decision_log import NetworkDecision
 
+#: A row per network, or a card each on a phone. It shows at once what a key or the mouse asks for,
+#: and tells it until it is taken.
+_component = component("lab_table")
+_Row = dict[str, Any]
 _TAKEN = "actions of the lab's table that were taken"
 
 
@@ -47,41 +50,31 @@ def _draw(id: str, dropped: tuple[int, ...], losses: pd.DataFrame | None) -> Non
             view_state.change(network=network)
         decisions = decision_log.standing(view_state.decisions())
         shown_networks = network_order.arranged(atlas)
-        table_rows = _table(atlas, shown_networks, decisions, losses)
+        table_rows = rows(atlas, shown_networks, decisions, losses)
+        _draw_table(atlas, table_rows, has_losses=losses is not None)
         with st.container(key="lab-selected"):
             selected.show(atlas, network, shown_networks, decisions.get(network))
         _foot(atlas, table_rows, losses)
 
 
-def _table(
-    atlas: NetworkAtlas,
-    shown_networks: Sequence[int],
-    decisions: dict[int, NetworkDecision],
-    losses: pd.DataFrame | None,
-) -> list[TableRow]:
-    trust_name, _ = rules.trust_of(resources.network_table(atlas.id))
-    table_rows = rows(atlas, shown_networks, decisions, losses)
-    taken = view_state.widget(_TAKEN) or ("", 0)
-    lab_table(
-        table_rows,
-        columns(atlas, has_losses=losses is not None),
-        key="lab-table",
-        facts={
-            "name": f"{len(shown_networks)} networks: what each does, and whether it is protected",
-            "selected": view_state.view().network,
-            "sort": view_state.view().sort,
-            "trust_name": trust_name,
-            "domain_names": list(atlas.domain_names),
-            "has_losses": losses is not None,
-            "taken": list(taken),
-            "empty": "No network fits the filter.",
-        },
-        on={"asked": partial(take_actions, n_networks=atlas.n_networks), "sorted": _sort},
-    )
-    return table_rows
+def _draw_table(atlas: NetworkAtlas, table_rows: Sequence[_Row], *, has_losses: bool) -> None:
+    view, n = view_state.view(), atlas.n_networks
+    told = {
+        "rows": table_rows,
+        "columns": columns(atlas, has_losses=has_losses),
+        "name": f"{len(table_rows)} networks: what each does, and whether it is protected",
+        "selected": view.network,
+        "sort": view.sort,
+        "trust_name": rules.trust_of(resources.network_table(atlas.id))[0],
+        "domain_names": list(atlas.domain_names),
+        "has_losses": has_losses,
+        "taken": list(view_state.widget(_TAKEN) or ("", 0)),
+        "empty": "No network fits the filter.",
+    }
+    _component("lab-table", told, asked=partial(take_actions, n_networks=n), sorted=_sort)
 
 
-def _foot(atlas: NetworkAtlas, table_rows: Sequence[TableRow], losses: pd.DataFrame | None) -> None:
+def _foot(atlas: NetworkAtlas, table_rows: Sequence[_Row], losses: pd.DataFrame | None) -> None:
     """Draw the keys, and the table as a file."""
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         st.caption(
@@ -125,28 +118,22 @@ def _sort(column: Any) -> None:
     view_state.change(sort=reverse_order if viewed_order == default_order else default_order)
 
 
-def columns(atlas: NetworkAtlas, *, has_losses: bool) -> list[TableHead]:
-    """Return the heads of the table."""
+def columns(atlas: NetworkAtlas, *, has_losses: bool) -> list[dict[str, str]]:
+    """Return the heads of the table: label, title, and the statistic by which a click orders."""
     table = resources.network_table(atlas.id)
     measured = rules.trust_columns(table)
-    trust_name = rules.trust_of(table)[0]
-    loss = TableHead(
-        label="would go",
-        title="Under this form: the share of its units, and of its energy, that would go",
-    )
-    return [
-        TableHead(label="map", title="Units beyond the threshold, from the front; layers upwards"),
-        TableHead(label="network", title="Its name, and what it goes with", sort="network"),
-        TableHead(label="trust", title=trust_name, sort=measured[0] if measured else ""),
-        TableHead(label="var.", title="Variance that it alone explains", sort="variance_alone"),
-        TableHead(
-            label="domains",
-            title="Share of its energy per token in: " + ", ".join(atlas.domain_names),
-            sort="top_domain_share",
-        ),
-        *([loss] if has_losses else []),
-        TableHead(label="protection", title="Whether it is protected"),
+    domains = "Share of its energy per token in: " + ", ".join(atlas.domain_names)
+    goes = "Under this form: the share of its units, and of its energy, that would go"
+    heads = [
+        ("map", "Units beyond the threshold, from the front; layers upwards", ""),
+        ("network", "Its name, and what it goes with", "network"),
+        ("trust", rules.trust_of(table)[0], measured[0] if measured else ""),
+        ("var.", "Variance that it alone explains", "variance_alone"),
+        ("domains", domains, "top_domain_share"),
+        *([("would go", goes, "")] if has_losses else []),
+        ("protection", "Whether it is protected", ""),
     ]
+    return [dict(zip(("label", "title", "sort"), head, strict=True)) for head in heads]
 
 
 def rows(
@@ -154,17 +141,22 @@ def rows(
     shown_networks: Sequence[int],
     decisions: dict[int, NetworkDecision],
     losses: pd.DataFrame | None,
-) -> list[TableRow]:
-    """Return the table's row of each network, in order."""
+) -> list[_Row]:
+    """Return the table's row of each network, in order.
+
+    Lengths of meters (trust, variance, loss) are from 0 to 1, −1 for none; `title` is all of it in
+    one sentence, `mark` what a person should be warned of.
+    """
     view = view_state.view()
     images = thumbnails(atlas.id, view.z, frame.palette().mode)
     facts, words = cache.rule_facts(atlas.id), cache.words(atlas.id)
     meter = cache.variance_meter(atlas.id)
     trust = rules.trust_of(facts.table)[1]
-    lost, names = losses_of(losses), resources.network_names(atlas.id)
+    lost = {} if losses is None else {int(r["network"]): r for r in losses.to_dict("records")}
+    names = resources.network_names(atlas.id)
     tags = resources.tags(atlas.id)
 
-    def row(k: int) -> TableRow:
+    def row(k: int) -> _Row:
         share = facts.domain_share[k]
         top_domain = int(share.argmax())
         name = names[k]
@@ -172,49 +164,49 @@ def rows(
         top = f"{100 * share[top_domain]:.0f} % {atlas.domain_names[top_domain]}"
         reason = reason_text(decisions.get(k), is_dropped=is_dropped)
         value = float(trust.iloc[k])
-        own_loss = lost.get(k, Loss())
+        loss = _loss(lost.get(k))
         variance = float(facts.table["variance_alone"].iloc[k])
-        return TableRow(
-            network=k,
-            image=images[k],
-            name=name,
-            mark=", ".join(tag.name for tag in tags[k] if tag.name in
-                           rules.SERVING),
-            words=" ".join(w for w in words[k] if w not in name.split(" · ")[-1].split(", ")),
-            why=reason,
-            title=f"Network {k}, {name}: {100 * share[top_domain]:.0f} % of its energy in "
+        title = (
+            f"Network {k}, {name}: {100 * share[top_domain]:.0f} % of its energy in "
             f"{atlas.domain_names[top_domain]}, alone {100 * variance:.2f} % of variance, "
-            f"{'not protected' if is_dropped else 'protected'}" + (f", {reason}" if reason else "")
-            + (f". {own_loss.title}" if own_loss.title else ""),
-            trust=value if value == value else -1.0,
-            trust_text=f"{value:.2f}" if value == value else "–",
-            variance=meter[k],
-            variance_text=f"{100 * variance:.1f} %" if variance == variance else "–",
-            domains=[round(float(s), 4) for s in share],
-            top=top,
-            dropped=is_dropped,
-            loss=own_loss.meter,
-            loss_units=own_loss.units,
-            loss_energy=own_loss.energy,
-            loss_title=own_loss.title,
-        )  # fmt: skip
+            f"{'not protected' if is_dropped else 'protected'}"
+        )
+        return {
+            "network": k,
+            "image": images[k],
+            "name": name,
+            "mark": ", ".join(tag.name for tag in tags[k] if tag.name in rules.SERVING),
+            "words": " ".join(w for w in words[k] if w not in name.split(" · ")[-1].split(", ")),
+            "why": reason,
+            "title": title
+            + (f", {reason}" if reason else "")
+            + (f". {loss['loss_title']}" if loss["loss_title"] else ""),
+            "trust": value if value == value else -1.0,
+            "trust_text": f"{value:.2f}" if value == value else "–",
+            "variance": meter[k],
+            "variance_text": f"{100 * variance:.1f} %" if variance == variance else "–",
+            "domains": [round(float(s), 4) for s in share],
+            "top": top,
+            "dropped": is_dropped,
+            **loss,
+        }
 
     return [row(k) for k in shown_networks]
 
 
 def as_frame(
-    atlas: NetworkAtlas, drawn: Sequence[TableRow], losses: pd.DataFrame | None
+    atlas: NetworkAtlas, drawn: Sequence[_Row], losses: pd.DataFrame | None
 ) -> pd.DataFrame:
     """Return the table as numbers, in the order in which it is shown."""
-    order = [row.network for row in drawn]
+    order = [row["network"] for row in drawn]
     facts = resources.network_table(atlas.id)
     trust_name, trust = rules.trust_of(facts)
     table = pd.DataFrame(
         {
             "network": order,
-            "protection": ["not protected" if row.dropped else "protected" for row in drawn],
-            "reason": [row.why for row in drawn],
-            "name": [row.name for row in drawn],
+            "protection": ["not protected" if row["dropped"] else "protected" for row in drawn],
+            "reason": [row["why"] for row in drawn],
+            "name": [row["name"] for row in drawn],
             trust_name: trust.iloc[order].to_numpy(),
             "variance alone": facts["variance_alone"].iloc[order].to_numpy(),
         }
@@ -229,32 +221,17 @@ def as_frame(
     return table
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loss:
-    """What a network would lose: the meter's length, and the texts."""
-
-    meter: float = -1.0
-    units: str = ""
-    energy: str = ""
-    title: str = ""
-
-
-def losses_of(losses: pd.DataFrame | None) -> dict[int, Loss]:
-    """Return by network what it would lose under the form."""
-    if losses is None:
-        return {}
-    found = {}
-    for row in losses.to_dict("records"):
-        units = row["units"]
-        units_text = f"{100 * units:.0f} %" if units == units else "–"
-        found[int(row["network"])] = Loss(
-            meter=float(row["energy"]),
-            units=units_text,
-            energy=f"{100 * row['energy']:.0f} %",
-            title=f"{units_text} of its units would go, and {100 * row['energy']:.1f} % "
-            "of its energy",
-        )
-    return found
+def _loss(lost: Mapping[Any, Any] | None) -> _Row:
+    """Return what a network would lose under the form: the meter's length, and the texts."""
+    if lost is None:
+        return {"loss": -1.0, "loss_units": "", "loss_energy": "", "loss_title": ""}
+    units, energy = float(lost["units"]), float(lost["energy"])
+    text = f"{100 * units:.0f} %" if units == units else "–"
+    title = f"{text} of its units would go, and {100 * energy:.1f} % of its energy"
+    return {
+        "loss": energy, "loss_units": text, "loss_energy": f"{100 * energy:.0f} %",
+        "loss_title": title,
+    }  # fmt: skip
 
 
 def reason_text(decision: NetworkDecision | None, *, is_dropped: bool) -> str:

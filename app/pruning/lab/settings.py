@@ -1,7 +1,5 @@
 """The form of a plan: ratios, score, allocation, compensation."""
 
-from typing import Any
-
 import streamlit as st
 
 from app.pruning import form_words
@@ -45,8 +43,28 @@ def plan_settings() -> PlanSettings:
             persist_state="session",
             help=explained_compensations(),
         )
-        heads = _choose_attention()
-        more_settings = _more_plan_settings()
+        heads = st.slider(
+            "Attention to remove, %",
+            0,
+            MOST_PERCENT,
+            0,
+            key="prune-attention",
+            persist_state="session",
+            help="Share of all KV groups: a key and value head with the query heads that read it. "
+            "Scored, allocated and compensated as the units are; each layer keeps at least one.",
+        )
+        allocation, weights = _choose_allocation()
+        sinks = st.number_input(
+            "Sink units kept in each layer",
+            0,
+            64,
+            None,
+            placeholder="as many as the score needs",
+            key="prune-sinks",
+            persist_state="session",
+            help=glossary.tip("sinks"),
+        )
+        seed = number("Seed of the random score", 0, 2**31 - 1, 0, key="prune-seed")
     form_words.write_present()
     view = view_state.view()
     n_networks = resources.atlas(view.atlas).n_networks
@@ -54,12 +72,12 @@ def plan_settings() -> PlanSettings:
     settings = PlanSettings(
         score=score,
         attention_ratio=heads / 100,
-        allocation=more_settings["allocation"],
-        layer_weights=_weights(more_settings["weights"]),
+        allocation=allocation,
+        layer_weights=_weights(weights),
         compensation=compensation,
-        sink_units=more_settings["sink_units"],
+        sink_units=None if sinks is None else int(sinks),
         preserved=preserved if view.dropped else None,
-        seed=more_settings["seed"],
+        seed=int(seed),
     )
     settings = amount.settled(settings, amount_asked)
     model = resources.language_model(view.model)
@@ -88,59 +106,26 @@ def explained_compensations() -> str:
     )
 
 
-def _choose_attention() -> int:
-    """Return the chosen share of attention that goes, in per cent."""
-    heads: int = st.slider(
-        "Attention to remove, %",
-        0,
-        MOST_PERCENT,
-        0,
-        key="prune-attention",
-        persist_state="session",
-        help="Share of all KV groups: a key and value head with the query heads that read it. "
-        "Scored, allocated and compensated as the units are; each layer keeps at least one.",
-    )
-    return heads
-
-
-def _more_plan_settings() -> dict[str, Any]:
-    """Return the chosen allocation, sink units a layer, seed, and the text of the weights."""
-    weights = ""
+def _choose_allocation() -> tuple[str, str]:
+    """Draw the allocation; return it, and the text of the weights that it takes."""
     allocation = choose(
         "Allocation over layers",
-        list(ALLOCATIONS),
-        words=lambda name: ALLOCATIONS[name].label,
+        {name: row.label for name, row in ALLOCATIONS.items()},
         key="prune-allocation",
         default="protect-ends",
         is_labelled=True,
         is_kept=True,
     )
-    if allocation is not None and ALLOCATIONS[allocation].takes_weights:
-        weights = st.text_input(
-            "Weights of the layers",
-            key="prune-weights",
-            persist_state="session",
-            placeholder="0, 0.5, 1, …",
-            help="How much of its units each layer gives beside the others, first layer "
-            "first; 0 exempts it. Empty: all alike. “Divide the cut by search” finds them.",
-        )
-    sinks = st.number_input(
-        "Sink units kept in each layer",
-        0,
-        64,
-        None,
-        placeholder="as many as the score needs",
-        key="prune-sinks",
+    if not ALLOCATIONS[allocation].takes_weights:
+        return allocation, ""
+    return allocation, st.text_input(
+        "Weights of the layers",
+        key="prune-weights",
         persist_state="session",
-        help=glossary.tip("sinks"),
+        placeholder="0, 0.5, 1, …",
+        help="How much of its units each layer gives beside the others, first layer "
+        "first; 0 exempts it. Empty: all alike. “Divide the cut by search” finds them.",
     )
-    seed = number("Seed of the random score", 0, 2**31 - 1, 0, key="prune-seed")
-    return {
-        "allocation": allocation,
-        "weights": weights,
-        "sink_units": None if sinks is None else int(sinks),
-        "seed": int(seed),
-    }
 
 
 def _weights(text: str) -> tuple[float, ...]:

@@ -12,7 +12,7 @@ import tiny
 from driving import SESSION, drawn, finish, press, said, view
 
 from app import pages
-from app.pruning import checks, decision_table, plan_card
+from app.pruning import checks, decisions, plan_card
 from app.pruning.lab import data as cache
 from app.pruning.lab import networks
 from app.shell import resources, view_state
@@ -389,7 +389,7 @@ def test_log_table_is_newest_first_and_short() -> None:
         decision_log.decision((), range(40), what="rule: protect none"),
         decision_log.Decision(time="no time", what="undo", kept=(1,)),
     )
-    shown = decision_table.table(steps)
+    shown = decisions.table(steps)
     assert list(shown["decision"]) == ["undo", "rule: protect none"]
     assert pd.isna(shown["time"][0])
     assert shown["not protected"][1].endswith("11 and 28 more")
