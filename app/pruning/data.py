@@ -1,7 +1,7 @@
 """Cached facts that the pages on plans share."""
 
 from app.pruning import plan_names
-from app.pruning.prune_tasks import Left, PruneOrder, left_of
+from app.pruning.prune_tasks import PruneOrder, left_of
 from app.shell import resources
 from app.shell.caching import cached
 from app.shell.text_choice import TextChoice
@@ -11,7 +11,7 @@ from fnprune_core.evaluation.expectation import Expectation, expected_of
 from fnprune_core.evaluation.history import PlanRecord
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.plans import decision_log
-from fnprune_core.pruning.estimates import ComparisonEstimate
+from fnprune_core.pruning.estimates import ComparisonEstimate, ComparisonLeft
 from fnprune_core.texts.windows import Windows
 
 
@@ -57,11 +57,11 @@ def windows(texts: TextChoice, window: int, most: int | None, model: LanguageMod
 
 def apply_cost(order: PruneOrder, model: LanguageModel) -> ComparisonEstimate:
     """Return what Apply still takes, given what is in the workspace and how the model works now."""
-    return _left(order, model).cost(model, resources.recording(order.recording).windows)
+    return _left(order, model).estimate(model, resources.recording(order.recording).windows)
 
 
 @cached(max_entries=32, made_of=lambda *_: resources.ids("plans", "evaluations", "generations"))
-def _left(order: PruneOrder, model: LanguageModel) -> Left:
+def _left(order: PruneOrder, model: LanguageModel) -> ComparisonLeft:
     held_out = windows(order.texts, order.window, order.max_windows, model)
     workspace = resources.workspace()
     return left_of(workspace, model, order, held_out, order.known(workspace, model))

@@ -11,7 +11,7 @@ from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import Phases, ProgressEvent
 from fnprune_core.pruning import planner
-from fnprune_core.pruning.estimates import ComparisonEstimate, estimate_comparison, is_trained
+from fnprune_core.pruning.estimates import ComparisonEstimate, ComparisonLeft, is_trained
 from fnprune_core.recording.recording import Recording, open_recording
 from fnprune_core.scores.units import plan_label, score_named
 from fnprune_core.storage.workspace import Workspace
@@ -156,19 +156,14 @@ class _Comparing:
         self.wanted = order.wanted()
         self.ids = order.known(run.workspace, language_model)
         cost = self._cost()
-        seconds = {
-            "own": cost.own,
-            "rivals": cost.rivals,
-            "reading": cost.reading,
-            "writing": cost.writing,
-        }
-        self.phases = Phases(seconds, run.report)
+        phases = ("own", "rivals", "reading", "writing")
+        self.phases = Phases({name: getattr(cost, name) for name in phases}, run.report)
         self.n_read = dict.fromkeys((DENSE, *self.wanted), 0)
         self.n_read_before: int | None = None
 
     def _cost(self) -> ComparisonEstimate:
         left = left_of(self.run.workspace, self.language_model, self.order, self.windows, self.ids)
-        return left.cost(self.language_model, self.recording.windows)
+        return left.estimate(self.language_model, self.recording.windows)
 
     def tell_known(self) -> None:
         """Tell what was measured before."""
@@ -179,9 +174,8 @@ class _Comparing:
     def follow_pace(self) -> None:
         """Expect of what is left what the model's pace lets expect by now."""
         cost = self._cost()
-        self.phases.expect_left("rivals", cost.rivals)
-        self.phases.expect_left("reading", cost.reading)
-        self.phases.expect_left("writing", cost.writing)
+        for phase in ("rivals", "reading", "writing"):
+            self.phases.expect_left(phase, getattr(cost, phase))
 
     def make(self, labels: Sequence[str], phase: str) -> dict[str, str]:
         """Make the plans that are missing, and tell and return their ids."""
@@ -223,51 +217,13 @@ class _Comparing:
         self.phases.tell(ProgressEvent(stage=READING, done=n_read, total=total, unit="windows"))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Left:
-    """What a comparison still has to do.
-
-    Parameters
-    ----------
-    own, rivals : tuple of PlanSettings
-        Plans that are to be made.
-    n_tokens : int
-        Tokens that are to be read, by all models together.
-    n_written : int
-        Tokens that are to be written, by the dense model and the plan together.
-    """
-
-    own: tuple[PlanSettings, ...]
-    rivals: tuple[PlanSettings, ...]
-    n_tokens: int
-    n_written: int
-
-    def cost(self, language_model: LanguageModel, calibration: Windows) -> ComparisonEstimate:
-        """Return how long that takes, at the model's pace.
-
-        Parameters
-        ----------
-        calibration : Windows
-            Of the recording.
-        """
-        return estimate_comparison(
-            language_model,
-            calibration,
-            own=self.own,
-            rivals=self.rivals,
-            n_held_out_tokens=self.n_tokens,
-            window=calibration.window,
-            n_written=self.n_written,
-        )
-
-
 def left_of(
     workspace: Workspace,
     language_model: LanguageModel,
     order: PruneOrder,
     windows: Windows,
     known: Mapping[str, str | None],
-) -> Left:
+) -> ComparisonLeft:
     """Return what a comparison still has to do.
 
     Parameters
@@ -283,9 +239,9 @@ def left_of(
     n_windows = compare.n_to_read(workspace, language_model, windows, there)
     n_windows += windows.n_windows * len(missing)
     n_elsewhere = elsewhere.n_tokens_left(workspace, language_model, known[PLAN])
-    return Left(
-        own=tuple(wanted[label] for label in missing if label == PLAN),
-        rivals=tuple(wanted[label] for label in missing if label != PLAN),
+    return ComparisonLeft(
+        own=[wanted[label] for label in missing if label == PLAN],
+        rivals=[wanted[label] for label in missing if label != PLAN],
         n_tokens=round(n_windows * windows.n_tokens / windows.n_windows) + n_elsewhere,
         n_written=expectation.n_tokens_left(workspace, language_model, known[PLAN], windows),
     )

@@ -105,7 +105,7 @@ class ComparisonEstimate:
     rivals: float
     reading: float
     window: float
-    writing: float = 0.0
+    writing: float
 
     @property
     def first_seconds(self) -> float:
@@ -118,43 +118,46 @@ class ComparisonEstimate:
         return self.own + self.rivals + self.reading + self.writing
 
 
-def estimate_comparison(
-    language_model: LanguageModel,
-    calibration: Windows,
-    *,
-    own: Sequence[PlanSettings],
-    rivals: Sequence[PlanSettings],
-    n_held_out_tokens: int,
-    window: int = 512,
-    n_written: int = 0,
-) -> ComparisonEstimate:
-    """Return what a comparison takes, as such work took here, or as the model's pace lets expect.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparisonLeft:
+    """What a comparison still has to do.
 
     Parameters
     ----------
-    calibration : Windows
-        Of the recording.
     own, rivals : sequence of PlanSettings
-        Plans that are still to be made.
-    n_held_out_tokens : int
-        Tokens that are still to be read, by all models together.
-    window : int
-        Tokens of one window.
+        Plans that are to be made.
+    n_tokens : int
+        Tokens that are to be read, by all models together.
     n_written : int
-        Tokens that are still to be written, by both models together.
+        Tokens that are to be written, by the dense model and the plan together.
     """
 
-    def making(plans: Sequence[PlanSettings]) -> float:
-        planning = language_model.seconds_per_token("planning") * calibration.n_tokens
-        return planning * len(plans) + estimate_training(language_model, calibration, plans).seconds
+    own: Sequence[PlanSettings] = ()
+    rivals: Sequence[PlanSettings] = ()
+    n_tokens: int = 0
+    n_written: int = 0
 
-    return ComparisonEstimate(
-        own=making(own),
-        rivals=making(rivals),
-        reading=language_model.seconds_per_token("reading") * n_held_out_tokens,
-        window=language_model.seconds_per_token("reading") * window,
-        writing=language_model.seconds_per_token("writing") * n_written,
-    )
+    def estimate(self, language_model: LanguageModel, calibration: Windows) -> ComparisonEstimate:
+        """Return what it takes, as such work took here, or as the model's pace lets expect.
+
+        Parameters
+        ----------
+        calibration : Windows
+            Of the recording.
+        """
+        token_s = language_model.seconds_per_token
+        own, rivals = (
+            token_s("planning") * calibration.n_tokens * len(plans)
+            + estimate_training(language_model, calibration, plans).seconds
+            for plans in (self.own, self.rivals)
+        )
+        return ComparisonEstimate(
+            own=own,
+            rivals=rivals,
+            reading=token_s("reading") * self.n_tokens,
+            window=token_s("reading") * calibration.window,
+            writing=token_s("writing") * self.n_written,
+        )
 
 
 def _activation_bytes(language_model: LanguageModel, n_tokens: int) -> int:

@@ -6,9 +6,8 @@ from typing import Literal
 import streamlit as st
 import torch
 
-from app.shell import resources, tasks, view_state, wording
-from app.widgets import job_progress
-from app.widgets.controls import button
+from app.shell import resources, view_state, wording
+from app.widgets import model_offer
 from fnprune_core.export import from_workspace, rounding
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.plans.files import stored_plan
@@ -93,25 +92,12 @@ def form_fit(
 
 def model_of(pruning_plan: PruningPlan) -> LanguageModel | None:
     """Return the model in memory if the plan is for it; else say what is missing, and offer it."""
-    source = view_state.view().model
-    model = resources.language_model(source)
-    if model is None:
-        job_progress.follow(
-            "load", on_done=lambda job: view_state.notify(f"{job.result.name} is loaded")
-        )
-        if not job_progress.is_active("load"):
-            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-                button(
-                    "Load the model",
-                    "download",
-                    key="export-load",
-                    does=lambda: job_progress.start(tasks.load(model=source)),
-                )
-                st.caption(
-                    "The model is not in memory yet. The size of an export, and which forms the "
-                    "model's family allows, are shown when it is; an export loads it by itself."
-                )
-    elif model.fingerprint != pruning_plan.fingerprint:
+    model = model_offer.loaded(
+        needed_for="to tell the size of an export and which forms its family allows; an export "
+        "loads it by itself",
+        key="export",
+    )
+    if model is not None and model.fingerprint != pruning_plan.fingerprint:
         st.error(
             f"This plan is for another model: {wording.plain(pruning_plan.model_name)}, not "
             f"{wording.plain(model.name)}. Load the model that it belongs to.",

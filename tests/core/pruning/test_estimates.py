@@ -7,7 +7,7 @@ from fnprune_core.plans import files
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import Cancelled, CancelToken
 from fnprune_core.pruning import estimates, planner
-from fnprune_core.pruning.estimates import estimate_comparison, estimate_training, is_trained
+from fnprune_core.pruning.estimates import ComparisonLeft, estimate_training, is_trained
 from fnprune_core.pruning.reconstruction import Training
 
 TRAINED = PlanSettings(score="flap", ratio=0.4, compensation="reconstruct", sink_units=0)
@@ -28,23 +28,18 @@ def test_a_comparison_takes_what_is_still_to_be_made_and_read(llama):
     llama.pace.note("planning", 100, 2.0)
     llama.pace.note("reading", 100, 1.0)
     planning, reading = (llama.seconds_per_token(work) for work in ("planning", "reading"))
-    takes = estimate_comparison(
-        llama, windows, own=[flap], rivals=[flap, flap], n_held_out_tokens=640, window=32
-    )
+    takes = ComparisonLeft(own=[flap], rivals=[flap, flap], n_tokens=640).estimate(llama, windows)
     assert takes.own == pytest.approx(planning * windows.n_tokens)
     assert takes.rivals == pytest.approx(2 * takes.own)
     assert takes.reading == pytest.approx(640 * reading)
     assert takes.seconds == pytest.approx(takes.own + takes.rivals + takes.reading)
-    assert takes.first_seconds == pytest.approx(takes.own + 32 * reading)
+    assert takes.first_seconds == pytest.approx(takes.own + windows.window * reading)
     llama.pace.note("writing", 10, 3.0)
-    written = estimate_comparison(
-        llama, windows, own=[], rivals=[], n_held_out_tokens=0, n_written=20
-    )
+    written = ComparisonLeft(n_written=20).estimate(llama, windows)
     assert (written.writing, written.seconds) == (pytest.approx(6.0), pytest.approx(6.0))
-    known = estimate_comparison(llama, windows, own=[], rivals=[], n_held_out_tokens=0)
+    known = ComparisonLeft().estimate(llama, windows)
     assert (known.seconds, known.first_seconds) == (0, 0)
-    trained = estimate_comparison(llama, windows, own=[TRAINED], rivals=[], n_held_out_tokens=0)
-    assert trained.own > takes.own
+    assert ComparisonLeft(own=[TRAINED]).estimate(llama, windows).own > takes.own
 
 
 def test_the_estimate_counts_sessions_passes_and_plans(llama):

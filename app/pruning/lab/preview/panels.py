@@ -2,7 +2,7 @@
 
 import html
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import pandas as pd
@@ -24,24 +24,28 @@ from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.pruning.preview import PreviewedPlan, why_not_previewed
 from fnprune_core.scores.units import score_named
 
+#: What dropping a network would change: in a few words, and explained.
 COSTS = {
-    "energy": "output variance lost where the network is active",
-    "tokens": "weight of the text that stops counting",
-}
-
-EXPLAINED = {
-    "tokens": (
-        "Each network with the others left as they are: by how much the weight of all tokens "
-        "falls if it is dropped (for one that is dropped: by how much it fell)."
-    ),
     "energy": (
+        "output variance lost where the network is active",
         "In the tokens that the network rules: how much more of the layers' output variance goes "
         "when it is dropped, because other units are chosen. It is a fact of the plan, and no "
         "loss: on the built-in model, over networks dropped one by one, its rank correlation with "
         "the loss where each is active was 0.63 (16 networks) and 0.41 (10) at 40 % and 0.00 at "
-        "20 %; with the loss on all of the text there was none."
+        "20 %; with the loss on all of the text there was none.",
+    ),
+    "tokens": (
+        "weight of the text that stops counting",
+        "Each network with the others left as they are: by how much the weight of all tokens "
+        "falls if it is dropped (for one that is dropped: by how much it fell).",
     ),
 }
+
+
+def _can_show(settings: PlanSettings | None, atlas: NetworkAtlas) -> TypeGuard[PlanSettings]:
+    """Whether the atlas's preview was prepared, and knows the score of these settings."""
+    is_known = settings is not None and not why_not_previewed(settings.score)
+    return is_known and cache.is_prepared(atlas.id)
 
 
 def show(atlas: NetworkAtlas, settings: PlanSettings | None) -> None:
@@ -67,7 +71,7 @@ def show(atlas: NetworkAtlas, settings: PlanSettings | None) -> None:
 
 def show_details(atlas: NetworkAtlas, settings: PlanSettings | None) -> None:
     """Draw the preview by layer and by unit, when it is asked for."""
-    if settings is None or not cache.is_prepared(atlas.id) or why_not_previewed(settings.score):
+    if not _can_show(settings, atlas):
         return
     preview = cache.previewed(atlas.id, settings)
     st.caption(_agreement_text(atlas, settings, preview))
@@ -86,10 +90,9 @@ def show_details(atlas: NetworkAtlas, settings: PlanSettings | None) -> None:
 
 def losses(atlas: NetworkAtlas, settings: PlanSettings | None) -> pd.DataFrame | None:
     """Return what each network loses under the form, or None where that cannot be told."""
-    if settings is None or not cache.is_prepared(atlas.id) or why_not_previewed(settings.score):
-        return None
-    with suppress(FnpruneError):  # the preview tells of it in its own place
-        return cache.losses(atlas.id, settings, atlas_frame.units_shown(atlas))
+    if _can_show(settings, atlas):
+        with suppress(FnpruneError):  # the preview tells of it in its own place
+            return cache.losses(atlas.id, settings, atlas_frame.units_shown(atlas))
     return None
 
 
@@ -268,7 +271,7 @@ def _draw_costs(atlas: NetworkAtlas, settings: PlanSettings, code: str) -> None:
     column = choose(
         "Estimate",
         list(COSTS),
-        words=lambda name: COSTS[name].capitalize(),
+        words=lambda name: COSTS[name][0].capitalize(),
         key="preview-cost",
         default="energy",
         wrap=True,
@@ -278,11 +281,11 @@ def _draw_costs(atlas: NetworkAtlas, settings: PlanSettings, code: str) -> None:
         cost_bars(
             cache.network_costs(atlas.id, settings),
             column=column,
-            says=COSTS[column],
+            says=COSTS[column][0],
             names=names,
             palette=frame.palette(),
         ),
         key="preview-costs",
         made=code,
     )
-    st.caption(EXPLAINED[column])
+    st.caption(COSTS[column][1])

@@ -8,25 +8,27 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from app.figures.layer_profile import shares_profile
 from app.pruning import training_note
-from app.pruning.lab.search import layers
 from app.pruning.lab.search.search_tasks import (
     SearchJob,
     SearchSoFar,
     search_layers,
     search_shares,
 )
-from app.shell import view_state, wording
+from app.shell import recipes, resources, view_state, wording
 from app.shell.jobs import Job
 from app.shell.tasks import Task
 from app.shell.text_choice import TextChoice
-from app.widgets import job_progress, model_offer, text_picker
+from app.widgets import frame, job_progress, model_offer, text_picker
 from app.widgets.controls import button, choose
+from app.widgets.picture import draw_picture
 from fnprune_core.errors import FnpruneError
 from fnprune_core.evaluation.intervals import with_error
+from fnprune_core.plans.allocation import WEIGHTED
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.pruning.search import trials
-from fnprune_core.pruning.search.allocation import AllocationOrder
+from fnprune_core.pruning.search.allocation import AllocationOrder, AllocationSearch
 from fnprune_core.pruning.search.attention import ShareOrder, ShareSearch
 
 
@@ -120,11 +122,6 @@ def _order_of_shares(settings: PlanSettings) -> ShareOrder | None:
     return order
 
 
-def _draw_mixes(result: ShareSearch) -> None:
-    _draw_table(result)
-    _offer_best(result)
-
-
 def _draw_table(result: ShareSearch) -> None:
     rows = [
         {
@@ -157,6 +154,8 @@ def _draw_table(result: ShareSearch) -> None:
 
 
 def _offer_best(result: ShareSearch) -> None:
+    """Draw the mixes, and offer the best of them."""
+    _draw_table(result)
     best_mix = result.best
     units, attention = (
         round(100 * x) for x in (best_mix.settings.ratio, best_mix.settings.attention_ratio)
@@ -188,19 +187,63 @@ def _use_shares(units: int, attention: int) -> None:
     view_state.remember("prune-attention", attention)
 
 
+def _order_of_layers(settings: PlanSettings) -> AllocationOrder:
+    """Return the order for the plan in the form; say how long it takes."""
+    view = view_state.view()
+    order = AllocationOrder(recording_id=view.recording, decomposition_id=view.atlas, base=settings)
+    n_plans = order.n_plans(resources.recording(view.recording).layout.n_layers)
+    st.caption(
+        f"{wording.count(n_plans, 'plan')} of this size are made and measured: each "
+        "takes a little more from one block of layers, the last three move all of them. On the "
+        "embedded model about five minutes with least squares."
+    )
+    training_note.show_note([settings] * n_plans)
+    model_offer.will_be_loaded(resources.language_model(view.model))
+    return order
+
+
+def _draw_shares(result: AllocationSearch) -> None:
+    """Draw the shares of the layers before and after, and offer the weights."""
+    first, best, view = result.first, result.best, view_state.view()
+    draw_picture(
+        shares_profile(first.shares, best.shares, palette=frame.palette()),
+        key="layers-shares",
+        made=recipes.code(
+            "allocation",
+            atlas=view.atlas,
+            model=view.model,
+            settings=recipes.changed_settings(first.settings),
+        ),
+    )
+    if not best.settings.layer_weights:
+        st.markdown("**None of these was better than what it began with.**")
+        return
+    st.markdown(
+        f"**{result.gain.text(digits=3)} nats per token** on the text of the search, paired by "
+        f"window: perplexity {best.result.perplexity:.2f}, before {first.result.perplexity:.2f}."
+    )
+    weights = ", ".join(f"{weight:g}" for weight in best.settings.layer_weights)
+    button("Use these weights", "check", key="layers-use", does=partial(_use_weights, weights))
+
+
+def _use_weights(weights: str) -> None:
+    view_state.remember("prune-allocation", WEIGHTED)
+    view_state.remember("prune-weights", weights)
+
+
 _DIVISIONS = {
     "Layers": _Division(
         kind="layers",
         search=search_layers,
-        order=layers.order_of,
-        draw=layers.draw_result,
+        order=_order_of_layers,
+        draw=_draw_shares,
         done="Allocation searched",
     ),
     "Units and attention": _Division(
         kind="shares",
         search=search_shares,
         order=_order_of_shares,
-        draw=_draw_mixes,
+        draw=_offer_best,
         live=_draw_table,
         done="Share of attention searched",
     ),
