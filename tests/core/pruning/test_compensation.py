@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 import tiny
 
-from fnprune_core.errors import SettingsError
 from fnprune_core.models.architectures import output_projections, weight_of
 from fnprune_core.progress import Cancelled, CancelToken
 from fnprune_core.pruning import compensation
@@ -10,7 +9,6 @@ from fnprune_core.pruning.compensation import (
     CalibrationStatistics,
     Cut,
     compensate,
-    compensation_named,
     least_squares_refit,
 )
 
@@ -143,11 +141,6 @@ def test_units_that_never_fire_are_left_as_they_are():
     weight = np.arange(8.0).reshape(2, 4)
     refit = least_squares_refit(weight, np.array([1]), silent, False)
     np.testing.assert_array_equal(refit.columns, weight[:, [0, 2, 3]])
-
-
-def test_unknown_names_are_told_which_there_are():
-    with pytest.raises(SettingsError, match="bias, least-squares"):
-        compensation_named("magic")
 
 
 def test_it_stops_between_layers(llama, record_windows):

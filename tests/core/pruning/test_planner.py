@@ -84,48 +84,39 @@ def test_a_score_that_came_to_mean_another_makes_other_plans(workspace, llama, r
         np.testing.assert_allclose(bias, expected, rtol=1e-4, atol=1e-5)
 
 
-PUBLISHED = [name for name, row in SCORES.items() if row.fixes]
-
-
-@pytest.mark.parametrize("name", PUBLISHED)
-def test_a_method_as_published_brings_its_own_parts(name) -> None:
+@pytest.mark.parametrize("name", SCORES)
+def test_settings_that_a_score_fixes_or_does_not_look_at_make_no_other_plan(name) -> None:
+    """A method as published brings its own parts; other scores take the plan's."""
+    row, plain = SCORES[name], canonical_settings(PlanSettings(score=name))
     asked = PlanSettings(
         score=name, allocation="weighted", layer_weights=(1.0, 0.5), sink_units=7, intercept=True,
         compensation="reconstruct",
     )  # fmt: skip
     fixed = canonical_settings(asked)
-    assert SCORES[name].fixes.items() <= asdict(fixed).items()
-    assert fixed.sink_units == 0
-    assert fixed == canonical_settings(PlanSettings(score=name))
-
-
-@pytest.mark.parametrize("name", sorted(set(SCORES) - set(PUBLISHED)))
-def test_all_other_scores_take_the_plans_allocation_and_sink_rule(name) -> None:
-    asked = PlanSettings(score=name, allocation="uniform", sink_units=7)
-    fixed = canonical_settings(asked)
-    assert (fixed.allocation, fixed.sink_units) == ("uniform", 7)
-    assert canonical_settings(PlanSettings(score=name)).sink_units == SCORES[name].sink_units
-
-
-@pytest.mark.parametrize("name", SCORES)
-def test_settings_that_a_score_does_not_look_at_make_no_other_plan(name) -> None:
-    row = SCORES[name]
-    plain = canonical_settings(PlanSettings(score=name))
-    preserved = canonical_settings(PlanSettings(score=name, preserved=(1, 2)))
-    seeded = canonical_settings(PlanSettings(score=name, seed=5))
+    if row.fixes:
+        assert row.fixes.items() <= asdict(fixed).items()
+        assert fixed.sink_units == 0
+        assert fixed == plain
+    else:
+        assert (fixed.allocation, fixed.layer_weights, fixed.sink_units) == (
+            "weighted", (1.0, 0.5), 7,
+        )  # fmt: skip
+        assert plain.sink_units == row.sink_units
+    preserved, seeded, intercept = (
+        canonical_settings(PlanSettings(score=name, **changes))
+        for changes in ({"preserved": (1, 2)}, {"seed": 5}, {"compensation": "bias"})
+    )
     assert (preserved == plain) == (not row.uses_networks)
     assert (seeded == plain) == (not row.is_drawn)
-    bias, no_bias = (
-        canonical_settings(PlanSettings(score=name, compensation="bias", intercept=i))
-        for i in (True, False)
-    )
-    assert bias == no_bias
+    biased = PlanSettings(score=name, compensation="bias", intercept=True)
+    assert canonical_settings(biased) == intercept
 
 
 def test_a_plan_says_where_it_came_from(study) -> None:
     asked = replace(LEAST_SQUARES, preserved=(0, 2))
     made = open_plan(study.workspace, study.plan(asked))
     assert made.settings == canonical_settings(asked)
+    assert study.plan(replace(asked, preserved=(0, 1, 2, 3))) == study.plan(LEAST_SQUARES)
     assert made.preserved == (0, 2)
     assert made.n_networks == 4
     assert (made.recording_id, made.decomposition_id) == (study.recording, study.atlas)
@@ -165,11 +156,6 @@ def test_plans_at_once_are_those_made_one_by_one(study, tmp_path) -> None:
         ]
         a, b = (json.loads(path.read_text()) for path in keys)
         assert a["cut_key"] == b["cut_key"]
-
-
-def test_all_networks_and_none_named_are_the_same_plan(study) -> None:
-    assert study.plan(replace(BIAS, preserved=(0, 1, 2, 3))) == study.plan(BIAS)
-    assert study.plan(replace(BIAS, preserved=(0, 1, 2))) != study.plan(BIAS)
 
 
 def test_with_all_networks_energy_and_flap_are_one_cut(study) -> None:

@@ -38,15 +38,8 @@ def test_a_preview_is_the_plan_or_says_why_not(score, preview, llama, recording,
         with pytest.raises(PlanError, match="not previewed"):
             preview.plan(settings)
         return
+    assert not why_not_previewed(score)
     expected = exact_removal(llama, recording, atlas, settings)
     np.testing.assert_array_equal(~preview.plan(settings).keep, expected)
-
-
-def test_what_is_refused_says_so() -> None:
-    assert "gradients" in why_not_previewed("taylor")
-    assert why_not_previewed("network-energy") == ""
-
-
-def test_a_ratio_that_is_not_possible_is_refused(preview) -> None:
     with pytest.raises(RatioError, match="at most"):
-        preview.plan(SETTINGS.with_(ratio=0.99))
+        preview.plan(settings.with_(ratio=0.99))
