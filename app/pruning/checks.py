@@ -48,10 +48,7 @@ def is_asked_by(
     """Whether a plan is the one that settings ask for on this recording."""
     if settings is None or plan.recording_id != recording:
         return False
-    asked = canonical_settings(settings)
-    if asked.preserved is not None and len(asked.preserved) == n_networks:
-        asked = asked.with_(preserved=None)
-    return asked == plan.settings
+    return canonical_settings(settings, n_networks=n_networks) == plan.settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,14 +56,8 @@ def marks(
     all_marks: list[Mark] = []
     for name, labels in groups.items():
         values_by_label = [_values_by_domain(results, label, reference) for label in labels]
-        for domain in dict.fromkeys(
-            key for values_of_domains in values_by_label for key in values_of_domains
-        ):
-            values_of_seeds = [
-                values_of_domains[domain]
-                for values_of_domains in values_by_label
-                if domain in values_of_domains
-            ]
+        for domain in {name: None for values in values_by_label for name in values}:
+            values_of_seeds = [values[domain] for values in values_by_label if domain in values]
             value, error, spread = _pool_seeds(values_of_seeds, is_perplexity=reference is None)
             read = results[labels[0]]
             part = read if domain == ALL else read.by_domain()[domain]
@@ -105,15 +99,12 @@ def _pool_seeds(
     values_of_seeds: list[tuple[float, float]], *, is_perplexity: bool
 ) -> tuple[float, float, str]:
     """Return value, error and the source of the error: of several seeds, their mean and spread."""
-    finite = [value for value, _ in values_of_seeds if np.isfinite(value)]
+    finite = [(value, error) for value, error in values_of_seeds if np.isfinite(value)]
     if len(finite) < 2:
-        return *(
-            values_of_seeds[0]
-            if not finite
-            else next(s for s in values_of_seeds if np.isfinite(s[0]))
-        ), ""
-    mean = np.exp(np.mean(np.log(finite))) if is_perplexity else np.mean(finite)
-    return float(mean), float(np.std(finite, ddof=1)), f"{len(finite)} seeds"
+        return *(finite or values_of_seeds)[0], ""
+    values = [value for value, _ in finite]
+    mean = np.exp(np.mean(np.log(values))) if is_perplexity else np.mean(values)
+    return float(mean), float(np.std(values, ddof=1)), f"{len(values)} seeds"
 
 
 def comparison_table(shared: Alike, *, plan: str = PLAN) -> pd.DataFrame:

@@ -1,20 +1,15 @@
 """What to expect of a plan, in words, with a text that it wrote; drawn on Prune and on Export."""
 
-from typing import Literal
-
 import streamlit as st
 
 from app.pruning import data
 from app.shell import wording
-from fnprune_core.evaluation.expectation import GRADES, Grade
+from fnprune_core.evaluation.expectation import GRADES
 from fnprune_core.evaluation.results import DENSE
 from fnprune_core.evaluation.side_by_side import PRUNED, SideBySide
 
-_Look = tuple[str, Literal["green", "orange", "red"]]
 #: Sign and colour of each grade, the best first.
-_LOOKS: tuple[_Look, ...] = (
-    ("check_circle", "green"), ("info", "orange"), ("warning", "orange"), ("error", "red"),
-)  # fmt: skip
+_LOOKS = (("check_circle", "green"), ("info", "orange"), ("warning", "orange"), ("error", "red"))
 
 
 def draw(plan_id: str) -> None:
@@ -26,7 +21,7 @@ def draw(plan_id: str) -> None:
             ":material/help: **Not measured**: Apply, on the page Prune, tells what to expect."
         )
         return
-    icon, colour = _look(grade)
+    icon, colour = _LOOKS[GRADES.index(grade)]
     st.markdown(f":{colour}[:material/{icon}: **{wording.plain(found.title())}**]")
     st.caption(
         wording.plain(" ".join(found.sentences())),
@@ -35,10 +30,6 @@ def draw(plan_id: str) -> None:
     for texts in found.samples[:1]:
         with st.expander("A text before and after", icon=":material/compare_arrows:"):
             _draw_sample(texts)
-
-
-def _look(grade: Grade) -> _Look:
-    return _LOOKS[GRADES.index(grade)]
 
 
 def _draw_sample(texts: SideBySide) -> None:

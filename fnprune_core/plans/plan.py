@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,9 @@ from fnprune_core.plans.plan_values import (
     checked_values,
 )
 from fnprune_core.storage.json_files import canonical_json
+
+if TYPE_CHECKING:
+    from fnprune_core.models.language_model import LanguageModel
 
 PLAN_VERSION = 1
 PLAN_FILE = "plan.json"
@@ -395,6 +398,29 @@ class PruningPlan:
                 f"The plan does not fit its own layout: {error.message}",
                 hint="Made for another model? Compare the fingerprint in plan.json.",
             ) from error
+
+    def check_for(self, language_model: "LanguageModel") -> None:
+        """Raise an error if this is not a plan for a model.
+
+        Raises
+        ------
+        FingerprintMismatchError
+            If it is for another model.
+        PlanError
+            If a layer would be empty, or its numbers of units or KV groups are not the model's.
+        """
+        language_model.check_fingerprint(self.fingerprint, "plan")
+        self.check()
+        counts = {"units": (self.layout.widths, language_model.layout.widths)}
+        if self.group_counts:
+            counts["KV groups"] = (self.group_counts, language_model.attention.groups.widths)
+        for noun, (wanted, there) in counts.items():
+            if wanted != there:
+                raise PlanError(
+                    f"The plan is for layers of {', '.join(map(str, wanted))} {noun}, "
+                    f"{language_model.name} has {', '.join(map(str, there))}.",
+                    hint="Was plan.json edited? Give it as `fnprune plan` wrote it.",
+                )
 
     @staticmethod
     def _check_layers(layout: UnitLayout, keep: NDArray[np.bool_], suffix: str) -> None:

@@ -57,14 +57,7 @@ def import_plan(
         If the plan's networks have other numbers here, and neither a match nor they are asked for.
     """
     plan = PruningPlan.read(path)
-    language_model.check_fingerprint(plan.fingerprint, "plan")
-    if plan.layout != language_model.layout:
-        raise PlanError(
-            f"The plan is for layers of {_numbers(plan.layout.widths)} units, "
-            f"{language_model.name} has {_numbers(language_model.layout.widths)}.",
-            hint="Give a plan.json as `fnprune plan` wrote it.",
-        )
-    _check_groups(language_model, plan)
+    plan.check_for(language_model)
     plan = _with_numbers_here(workspace, plan, networks)
     refits_path = (path if path.is_dir() else path.parent) / REFITS_FILE
     if refits_path.is_file():
@@ -104,15 +97,6 @@ def _with_numbers_here(workspace: Workspace, plan: PruningPlan, networks: Networ
             can_match=not renumbering.lost,
         )  # fmt: skip
     return plan.renumbered(renumbering, fingerprint_at(workspace, atlas_id))
-
-
-def _check_groups(language_model: LanguageModel, plan: PruningPlan) -> None:
-    if plan.group_counts and plan.group_counts != language_model.attention.groups.widths:
-        raise PlanError(
-            f"The plan is for layers of {_numbers(plan.group_counts)} KV groups, "
-            f"{language_model.name} has {_numbers(language_model.attention.groups.widths)}.",
-            hint="Give a plan.json as `fnprune plan` wrote it.",
-        )
 
 
 def _check_file(language_model: LanguageModel, plan: PruningPlan, path: Path) -> None:
@@ -186,7 +170,3 @@ def _check_finite(refits: Sequence[Refit]) -> None:
             raise PlanError(
                 f"In layer {layer} the refitted {what} hold what is no number.", hint=_COMPUTE
             )
-
-
-def _numbers(widths: Sequence[int]) -> str:
-    return ", ".join(map(str, widths))

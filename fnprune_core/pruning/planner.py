@@ -34,8 +34,14 @@ from fnprune_core.storage.manifests import artifact_id
 from fnprune_core.storage.workspace import Workspace
 
 
-def canonical_settings(settings: PlanSettings) -> PlanSettings:
-    """Return the settings with what the score fixes or ignores, so that equal plans are equal."""
+def canonical_settings(settings: PlanSettings, *, n_networks: int | None = None) -> PlanSettings:
+    """Return the settings with what the score fixes or ignores, so that equal plans are equal.
+
+    Parameters
+    ----------
+    n_networks : int, optional
+        Of the atlas: a full list of networks becomes "all networks".
+    """
     score = score_named(settings.score)
     changes: dict[str, Any] = {
         **score.fixes,
@@ -50,6 +56,8 @@ def canonical_settings(settings: PlanSettings) -> PlanSettings:
         settings = settings.with_(layer_weights=())
     if not compensation_named(settings.compensation).takes_intercept:
         settings = settings.with_(intercept=False)
+    if settings.preserved is not None and len(settings.preserved) == n_networks:
+        settings = settings.with_(preserved=None)
     return settings
 
 
@@ -175,14 +183,12 @@ class _Planner:
         self.attention = AttentionPlanner(language_model=language_model)
 
     def canonical(self, settings: PlanSettings) -> PlanSettings:
-        """Return the settings as they are stored; a full list of networks is "all networks"."""
-        settings = canonical_settings(settings)
-        if self.atlas is None or settings.preserved is None:
-            return settings
-        for network in settings.preserved:
+        """Return the settings as they are stored, their networks checked."""
+        if self.atlas is None:
+            return canonical_settings(settings)
+        for network in canonical_settings(settings).preserved or ():
             self.atlas.check_network(network)
-        is_full = len(settings.preserved) == self.atlas.n_networks
-        return settings.with_(preserved=None) if is_full else settings
+        return canonical_settings(settings, n_networks=self.atlas.n_networks)
 
     def make(self, all_settings: Sequence[PlanSettings]) -> list[str]:
         """Return the ids of the plans, making those that are missing.

@@ -102,7 +102,10 @@ def _cut_copy(
     masks: bool,
 ) -> "PreTrainedModel":
     """Return a copy without the plan's units, or with zeros for their weights."""
-    model, architecture = _checked_copy(language_model, plan), language_model.architecture
+    plan.check_for(language_model)
+    with language_model.lock:
+        model = copy.deepcopy(language_model.model)
+    architecture = language_model.architecture
     projections = output_projections(model, architecture)
     with torch.no_grad():
         for layer, kept in enumerate(plan.kept):
@@ -246,25 +249,6 @@ def _check_bias_home(language_model: LanguageModel, refits: Sequence[Refit] | No
             hint="Make the plan with compensation none, or least-squares without intercept; or "
             "export it in the per-layer form, which brings its own code.",
         )
-
-
-def _checked_copy(language_model: LanguageModel, plan: PruningPlan) -> "PreTrainedModel":
-    language_model.check_fingerprint(plan.fingerprint, "plan")
-    plan.check()
-    if plan.layout != language_model.layout:
-        raise PlanError(
-            f"The plan is for layers of {plan.layout.widths} units, {language_model.name} has "
-            f"{language_model.layout.widths}.",
-            hint="Was plan.json edited? Make the plan again.",
-        )
-    if plan.n_removed_groups and plan.group_counts != language_model.attention.groups.widths:
-        raise PlanError(
-            f"The plan is for layers of {plan.group_counts} KV groups, {language_model.name} has "
-            f"{language_model.attention.groups.widths}.",
-            hint="Was plan.json edited? Make the plan again.",
-        )
-    with language_model.lock:
-        return copy.deepcopy(language_model.model)
 
 
 def _switch_biases_on(model: "PreTrainedModel", architecture: Architecture) -> None:

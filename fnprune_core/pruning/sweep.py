@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -187,38 +187,31 @@ def pooled(
     rows : sequence of mapping
         With perplexity, standard_error, difference, difference_error and the columns of `by`.
     """
-    pooled_rows = []
     frame = pd.DataFrame(list(rows))
     if frame.empty:
         return pd.DataFrame(columns=[*by, *_POOLED])
-    for key, group in frame.groupby(list(by), sort=False):
-        measured = group[np.isfinite(group["perplexity"].astype(float))]
-        spread_columns = {
-            "seeds": len(measured),
-            "spread": "seeds" if len(measured) > 1 else "text",
+    return pd.DataFrame(
+        {**dict(zip(by, key, strict=True)), **_pooled(group)}
+        for key, group in frame.groupby(list(by), sort=False)
+    )
+
+
+def _pooled(group: pd.DataFrame) -> dict[str, Any]:
+    """Return the values of a group's one row."""
+    measured = group[np.isfinite(group["perplexity"].astype(float))]
+    first = (measured if len(measured) else group).iloc[0].to_dict()
+    row = {name: first[name] for name in _POOLED if name in first}
+    row |= {"error": first["standard_error"], "seeds": len(measured), "spread": "text"}
+    if len(measured) > 1:
+        losses = np.log(measured["perplexity"])
+        row |= {
+            "perplexity": float(np.exp(losses.mean())),
+            "error": float(measured["perplexity"].std(ddof=1)),
+            "difference": float(measured["difference"].mean()),
+            "difference_error": float(losses.std(ddof=1)),
+            "spread": "seeds",
         }
-        if len(measured) > 1:
-            losses = np.log(measured["perplexity"])
-            mean, error = float(np.exp(losses.mean())), float(measured["perplexity"].std(ddof=1))
-            difference = (float(measured["difference"].mean()), float(losses.std(ddof=1)))
-        else:
-            single = (measured if len(measured) else group).iloc[0]
-            mean, error = float(single["perplexity"]), float(single["standard_error"])
-            difference = (float(single["difference"]), float(single["difference_error"]))
-        first = (measured if len(measured) else group).iloc[0]
-        pooled_rows.append(
-            {
-                **dict(zip(by, key, strict=True)),
-                "achieved_ratio": first["achieved_ratio"],
-                "share_of_parameters": first["share_of_parameters"],
-                "perplexity": mean,
-                "error": error,
-                "difference": difference[0],
-                "difference_error": difference[1],
-                **spread_columns,
-            }
-        )
-    return pd.DataFrame(pooled_rows)
+    return {name: row[name] for name in _POOLED}
 
 
 _POOLED = (
@@ -258,23 +251,6 @@ def estimate_sweep(
     )
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class _Progress:
-    """Progress over the windows of all plans together."""
-
-    progress: Progress
-    n_windows: int
-    n_points: int
-    read: dict[int, int] = field(default_factory=dict)
-
-    def report(self, point: int, n_read: int) -> None:
-        self.read[point] = n_read
-        total = self.n_windows * self.n_points
-        self.progress(
-            ProgressEvent(stage=READING, done=sum(self.read.values()), total=total, unit="windows")
-        )
-
-
 def sweep(
     workspace: Workspace,
     language_model: LanguageModel,
@@ -301,13 +277,18 @@ def sweep(
     outcomes = _make_plans(
         workspace, language_model, order, wanted, progress=progress, cancel=cancel
     )
-    reading = _Progress(progress=progress, n_windows=windows.n_windows, n_points=1 + len(wanted))
+    n_read, total = dict.fromkeys(range(1 + len(wanted)), 0), windows.n_windows * (1 + len(wanted))
+
+    def report(number: int, n_windows: int) -> None:
+        n_read[number] = n_windows
+        done = sum(n_read.values())
+        progress(ProgressEvent(stage=READING, done=done, total=total, unit="windows"))
 
     def read(number: int, plan_id: str | None) -> Perplexity:
         results: list[Perplexity] = []
 
         def on_batch(_: str, result: Perplexity) -> None:
-            reading.report(number, len(result.window_nll))
+            report(number, len(result.window_nll))
             results[:] = [result]
 
         compare(
@@ -321,7 +302,7 @@ def sweep(
     points: dict[int, SweepPoint] = {}
 
     def tell(number: int, **facts: Any) -> Sweep:
-        reading.report(number, windows.n_windows)
+        report(number, windows.n_windows)
         settings = wanted[number - 1]
         points[number] = SweepPoint(
             score=settings.score, ratio=settings.ratio, seed=settings.seed, **facts

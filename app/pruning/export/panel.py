@@ -77,14 +77,14 @@ def plan_again(plan: str, form: str, fit: FormFit) -> None:
         "one and the dense model, and its figures are the ones that are quoted."
     )
     becomes = _choose_rounding(resources.plan(plan), fit.multiple or 1) if is_alike else None
-    last_texts = _measured_on(plan)
+    last_texts, (window, usual_windows) = _measured_on(plan), _protocol_of(plan)
     with st.expander("Text to measure on", icon=":material/menu_book:"):
         if last_texts is not None:
             st.caption("As this plan was measured last; another choice here replaces it.")
         is_other = last_texts is None or st.toggle("Another text", key="export-other-text")
         texts = text_picker.pick_texts("export", split="held-out") if is_other else last_texts
         windows = st.number_input(
-            "Windows at most", 1, _MAX_WINDOWS, _windows_of(plan), key=f"export-windows-{plan}"
+            "Windows at most", 1, _MAX_WINDOWS, usual_windows, key=f"export-windows-{plan}"
         )
     job_progress.follow("fit", on_done=_select_plan)
     if job_progress.is_active("fit") or texts is None:
@@ -98,7 +98,7 @@ def plan_again(plan: str, form: str, fit: FormFit) -> None:
             is_alike=is_alike,
             ratio=None if becomes is None else becomes.ratio,
             texts=texts,
-            window=_window_of(plan),
+            window=window,
             max_windows=int(windows),
         )
         job_progress.start(tasks_export.fit(order))
@@ -142,28 +142,16 @@ def _measured_on(plan: str) -> TextChoice | None:
     return None
 
 
-def _protocol(plan: str) -> tuple[int, int] | None:
-    """Return window and number of windows of the plan's newest measurement."""
+def _protocol_of(plan: str) -> tuple[int, int]:
+    """Return window and number of windows: of the plan's newest measurement, else the usual."""
     evaluations = rivals.evaluations_of(resources.workspace(), plan)
     for label, id in evaluations.items():
         if label.startswith("pruned"):
             protocol = resources.evaluation(id).protocol
-            return protocol.window, protocol.n_windows
-    return None
-
-
-def _window_of(plan: str) -> int:
-    protocol = _protocol(plan)
-    if protocol is not None:
-        return protocol[0]
+            return protocol.window, min(protocol.n_windows, _MAX_WINDOWS)
     recording = resources.plan(plan).recording_id
     has_recording = resources.workspace().has("recordings", recording)
-    return resources.recording(recording).windows.window if has_recording else 512
-
-
-def _windows_of(plan: str) -> int:
-    protocol = _protocol(plan)
-    return 24 if protocol is None else min(protocol[1], _MAX_WINDOWS)
+    return resources.recording(recording).windows.window if has_recording else 512, 24
 
 
 def target_of(plan: str, form: str, needed_bytes: int) -> Path | None:

@@ -30,27 +30,19 @@ def preview_of(atlas_id: str) -> Preview:
     )
 
 
-def previewed(atlas_id: str, settings: PlanSettings) -> PreviewedPlan:
-    """Return the preview of a plan."""
-    return _previewed(atlas_id, _relevant(settings))
-
-
 @cached(max_entries=32)
-def _previewed(atlas_id: str, settings: PlanSettings) -> PreviewedPlan:
+def previewed(atlas_id: str, settings: PlanSettings) -> PreviewedPlan:
+    """Return the preview of a plan with settings that are `relevant`."""
     return preview_of(atlas_id).plan(settings)
 
 
+@cached(max_entries=64)
 def losses(atlas_id: str, settings: PlanSettings, z: float | None) -> pd.DataFrame:
-    """Return what each network loses, one row a network.
+    """Return what each network loses, one row per network, under settings that are `relevant`.
 
     ``network``; ``units``, the share of its parcel's units that would go, NaN without any;
     ``energy``, the share of its energy.
     """
-    return _losses(atlas_id, _relevant(settings), z)
-
-
-@cached(max_entries=64)
-def _losses(atlas_id: str, settings: PlanSettings, z: float | None) -> pd.DataFrame:
     preview, keep = preview_of(atlas_id), previewed(atlas_id, settings).keep
     labels, n = parcels(atlas_id, z), resources.atlas(atlas_id).n_networks
     size = np.bincount(labels + 1, minlength=n + 1)[1:]
@@ -64,17 +56,13 @@ def _losses(atlas_id: str, settings: PlanSettings, z: float | None) -> pd.DataFr
     )
 
 
-def network_costs(atlas_id: str, settings: PlanSettings) -> pd.DataFrame:
-    """Return the cost of dropping each network, one row a network."""
-    return _network_costs(atlas_id, _relevant(settings))
-
-
 @cached(max_entries=32, spinner="Estimating what each network costs", alone=True)
-def _network_costs(atlas_id: str, settings: PlanSettings) -> pd.DataFrame:
+def network_costs(atlas_id: str, settings: PlanSettings) -> pd.DataFrame:
+    """Return the cost of dropping each network under settings that are `relevant`."""
     return costs.network_costs(preview_of(atlas_id), settings)
 
 
-def _relevant(settings: PlanSettings) -> PlanSettings:
+def relevant(settings: PlanSettings) -> PlanSettings:
     """Return the settings without those that do not change which units go."""
     return replace(settings, compensation="none", intercept=False)
 
@@ -88,8 +76,8 @@ def agreement_with(plan_id: str, atlas_id: str, settings: PlanSettings) -> float
         plan = resources.plan(plan_id)
     except FnpruneError:  # the page tells that where the plan is opened
         return None
-    preview = previewed(atlas_id, settings)
-    if plan.decomposition_id != atlas_id or _relevant(plan.settings) != preview.settings:
+    preview = previewed(atlas_id, relevant(settings))
+    if plan.decomposition_id != atlas_id or relevant(plan.settings) != preview.settings:
         return None
     is_removed = ~plan.keep
     return float((is_removed & ~preview.keep).sum() / max(is_removed.sum(), 1))

@@ -63,7 +63,7 @@ def show(atlas: NetworkAtlas, settings: PlanSettings | None) -> None:
                 icon=":material/info:",
             )
         else:
-            preview = cache.previewed(atlas.id, settings)
+            preview = cache.previewed(atlas.id, cache.relevant(settings))
             st.html(sizes_table(preview))
             if resources.cortex(atlas.id) is not None:
                 body.show_lesion(atlas, _sheets(atlas, preview))
@@ -73,7 +73,7 @@ def show_details(atlas: NetworkAtlas, settings: PlanSettings | None) -> None:
     """Draw the preview by layer and by unit, when it is asked for."""
     if not _can_show(settings, atlas):
         return
-    preview = cache.previewed(atlas.id, settings)
+    preview = cache.previewed(atlas.id, cache.relevant(settings))
     st.caption(_agreement_text(atlas, settings, preview))
     has_body = resources.cortex(atlas.id) is not None
     expander = st.expander(
@@ -92,7 +92,7 @@ def losses(atlas: NetworkAtlas, settings: PlanSettings | None) -> pd.DataFrame |
     """Return what each network loses under the form, or None where that cannot be told."""
     if _can_show(settings, atlas):
         with suppress(FnpruneError):  # the preview tells of it in its own place
-            return cache.losses(atlas.id, settings, atlas_frame.units_shown(atlas))
+            return cache.losses(atlas.id, cache.relevant(settings), atlas_frame.units_shown(atlas))
     return None
 
 
@@ -279,7 +279,7 @@ def _draw_costs(atlas: NetworkAtlas, settings: PlanSettings, code: str) -> None:
     names = resources.network_names(atlas.id)
     draw_picture(
         cost_bars(
-            cache.network_costs(atlas.id, settings),
+            cache.network_costs(atlas.id, cache.relevant(settings)),
             column=column,
             says=COSTS[column][0],
             names=names,
