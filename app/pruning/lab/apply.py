@@ -1,6 +1,5 @@
 """Form of a plan and the button Apply, with what is wrong beside it before anything starts."""
 
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -9,6 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app import pages
 from app.pruning import checks, commands, comparison, data, expectation, other_texts, training_note
+from app.pruning.lab import log
 from app.pruning.lab.settings import plan_settings
 from app.pruning.prune_tasks import PLAN, PruneOrder, prune
 from app.shell import resources, view_state, wording
@@ -25,7 +25,6 @@ from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.pruning import planner
 from fnprune_core.scores.units import SCORES
 
-_LOG = "decisions of the plan that is being made"
 _RIVALS = ("flap", "random")
 _RECENT_S = 120.0  # a pace of then was measured on the machine as it is now
 
@@ -118,9 +117,7 @@ def apply(form_state: Asked, measure: Measure, button: DeltaGenerator) -> None:
         job_progress.follow("prune", on_done=take_plan)
         return
     _show_problems(form_state)
-    order = None
-    if measure.texts is not None and form_state.possible is not None:
-        order = _order(form_state.possible, measure.rivals, measure.texts, measure.max_windows)
+    order = _order(form_state.possible, measure)
     job_progress.queue_note()
     is_pressed = button.button(
         "Apply",
@@ -133,10 +130,9 @@ def apply(form_state: Asked, measure: Measure, button: DeltaGenerator) -> None:
     if order is not None:
         _show_cost(order)
     if is_pressed and order is not None:
-        task = prune(order)
-        log = view_state.decisions()
-        view_state.remember(_LOG, log)
-        job_progress.start(checks.with_log(task, resources.workspace(), log))
+        kept_log = view_state.decisions()
+        view_state.remember(log.PENDING, kept_log)
+        job_progress.start(checks.with_log(prune(order), resources.workspace(), kept_log))
         st.rerun()
 
 
@@ -145,29 +141,30 @@ def _show_cost(order: PruneOrder) -> None:
     training_note.show_note(list(order.wanted().values()))
     model = resources.language_model(order.model)
     with st.container(horizontal=True, gap="small", vertical_alignment="center", key="lab-cost"):
-        if model is None:
-            text = "The model is loaded first; how long the rest takes is said then."
-        else:
-            try:
-                cost = data.apply_cost(order, model)
-            except FnpruneError as error:  # Apply says so, too
-                text = wording.sentence(error.message)
-            else:
-                text = "Measured before: shown at once."
-                if cost.seconds >= 1:
-                    first = "the first perplexity of your plan after about "
-                    samples = (
-                        f", with {wording.duration(cost.writing)} for the samples that it and the "
-                        f"dense model write, of {N_WRITTEN} tokens each"
-                        if cost.writing >= 1
-                        else ""
-                    )
-                    text = (
-                        f"About {wording.duration(cost.seconds)} in all{samples}; {first}"
-                        f"{wording.duration(cost.first_seconds)}. {_assumption(model)}"
-                    )
-        st.caption(text, width="stretch")
+        st.caption(_cost_text(order, model), width="stretch")
         commands.offer(commands.prune(order), key="lab")
+
+
+def _cost_text(order: PruneOrder, model: LanguageModel | None) -> str:
+    """Return how long Apply takes, and until its first figure."""
+    if model is None:
+        return "The model is loaded first; how long the rest takes is said then."
+    try:
+        cost = data.apply_cost(order, model)
+    except FnpruneError as error:  # Apply says so, too
+        return wording.sentence(error.message)
+    if cost.seconds < 1:
+        return "Measured before: shown at once."
+    samples = ""
+    if cost.writing >= 1:
+        samples = (
+            f", with {wording.duration(cost.writing)} for the samples that it and the dense model "
+            f"write, of {N_WRITTEN} tokens each"
+        )
+    return (
+        f"About {wording.duration(cost.seconds)} in all{samples}; the first perplexity of your "
+        f"plan after about {wording.duration(cost.first_seconds)}. {_assumption(model)}"
+    )
 
 
 def _assumption(model: LanguageModel) -> str:
@@ -183,19 +180,20 @@ def _assumption(model: LanguageModel) -> str:
     return f"{text}. The machine is busy now ({busy}), so it may take several times as long."
 
 
-def _order(
-    settings: PlanSettings, rivals: Sequence[str], texts: TextChoice, max_windows: int
-) -> PruneOrder:
+def _order(settings: PlanSettings | None, measure: Measure) -> PruneOrder | None:
+    """Return the order of Apply; None where the form or the text lacks something."""
+    if settings is None or measure.texts is None:
+        return None
     view = view_state.view()
     return PruneOrder(
         model=view.model,
         recording=view.recording,
         atlas=view.atlas,
         settings=settings,
-        baselines=tuple(name for name in rivals if name != settings.score),
-        texts=texts,
+        baselines=tuple(name for name in measure.rivals if name != settings.score),
+        texts=measure.texts,
         window=resources.recording(view.recording).windows.window,
-        max_windows=max_windows,
+        max_windows=measure.max_windows,
     )
 
 
@@ -215,23 +213,11 @@ def take_plan(job: Job) -> None:
     """Select the plan, with the log of this session: another may have started the job."""
     plan = job.result.plan_ids[PLAN]
     view_state.change(plan=plan)
-    log = view_state.recall(_LOG)
-    if log:
+    kept_log = view_state.recall(log.PENDING)
+    if kept_log:
         with suppress(FnpruneError):  # the log on the page tells of damaged notes
-            decision_log.add_decisions(resources.workspace(), plan, log)
+            decision_log.add_decisions(resources.workspace(), plan, kept_log)
     view_state.notify("Measured")
-
-
-def adopt_running_log() -> None:
-    """Adopt the log of a plan that is being made, where this page was opened since."""
-    job = job_progress.job_of("prune")
-    if job is None or not job.is_active or view_state.widget(_LOG):
-        return
-    log = checks.log_of(job)
-    present_log = view_state.decisions()
-    is_linked = all(decision.what.endswith(view_state.LINK) for decision in present_log)
-    if log and is_linked and decision_log.outcome(log) == set(view_state.view().dropped):
-        view_state.take_decisions(log)
 
 
 def headline(form_state: Asked) -> None:
@@ -283,7 +269,8 @@ def results(form_state: Asked) -> None:
     if not plan:
         return
     st.subheader("Perplexity", anchor=False)
-    _say_which(plan, form_state)
+    differs = " The form asks for another one: Apply measures it." if is_stale(form_state) else ""
+    st.markdown(f"Of the plan **{wording.plain(data.plan_name(plan))}**.{differs}")
     if resources.plan(plan).recording_id != view.recording:
         st.warning(
             "The open plan was made from another recording: its networks are not those above. "
@@ -297,15 +284,6 @@ def results(form_state: Asked) -> None:
         st.subheader("What goes", anchor=False)
         comparison.removal(plan)
     next_steps()
-
-
-def _say_which(plan: str, form_state: Asked) -> None:
-    """Draw the name of the plan that these results are of, and whether the form differs."""
-    name = wording.plain(data.plan_name(plan))
-    if is_stale(form_state):
-        st.markdown(f"Of the plan **{name}**. The form asks for another one: Apply measures it.")
-    else:
-        st.markdown(f"Of the plan **{name}**.")
 
 
 def next_steps() -> None:

@@ -1,24 +1,37 @@
 """The log of decisions: shown on the page, kept with the plan, and read again with it."""
 
+from contextlib import suppress
+
 import streamlit as st
 
-from app.pruning import decisions
+from app.pruning import checks, decisions
 from app.shell import resources, view_state
+from app.widgets import job_progress
 from fnprune_core.errors import FnpruneError
 from fnprune_core.plans import decision_log
+from fnprune_core.plans.decision_log import Decision
+
+#: Where the log of the plan that is being made is remembered.
+PENDING = "decisions of the plan that is being made"
 
 
 def adopt(plan: str) -> None:
-    """Adopt a plan's log where the view holds the same networks but not how they were chosen."""
-    present_log = view_state.decisions()
-    if not plan or not all(decision.what.endswith(view_state.LINK) for decision in present_log):
-        return
-    try:
-        stored_log = decision_log.read_notes(resources.workspace(), plan).decisions
-    except FnpruneError:  # told where the log is shown
-        return
-    if stored_log and decision_log.outcome(stored_log) == set(view_state.view().dropped):
-        view_state.take_decisions(stored_log)
+    """Adopt the log of the open plan, else of one that is being made since before this visit.
+
+    Where the view holds the same networks, but not how they were chosen.
+    """
+    if plan:
+        with suppress(FnpruneError):  # told where the log is shown
+            _adopt(decision_log.read_notes(resources.workspace(), plan).decisions)
+    job = job_progress.job_of("prune")
+    if job is not None and job.is_active and not view_state.widget(PENDING):
+        _adopt(checks.log_of(job))
+
+
+def _adopt(log: tuple[Decision, ...]) -> None:
+    is_linked = all(step.what.endswith(view_state.LINK) for step in view_state.decisions())
+    if log and is_linked and decision_log.outcome(log) == set(view_state.view().dropped):
+        view_state.take_decisions(log)
 
 
 def show(plan: str) -> None:

@@ -70,5 +70,4 @@ else:
         atlas = resources.atlas(view_state.view().atlas)
         plan_card.adopt(view_state.view().plan)
         log.adopt(view_state.view().plan)
-        apply.adopt_running_log()
         show_lab(atlas)
