@@ -81,8 +81,9 @@ def evaluate_on(at, path) -> None:
     at.text_input(key="export-source").set_value(str(path)).run()
 
 
-def test_without_a_plan_it_says_where_one_is_made(open_page, example) -> None:
-    at = open_page("export", **example.view())
+@pytest.mark.parametrize("page", ["export", "generations"])
+def test_without_a_plan_it_says_where_one_is_made(open_page, example, page) -> None:
+    at = open_page(page, **example.view())
     assert not at.exception
     assert "Go to Prune" in [each.label for each in at.button]
 

@@ -39,12 +39,6 @@ def written(at):
     return side_by_side.open_generation(resources.workspace(), view(at).generation)
 
 
-def test_without_a_plan_the_page_leads_to_one(open_page, example) -> None:
-    at = open_page("generations", **example.view())
-    assert not at.exception
-    assert [button.label for button in at.button if button.label == "Go to Prune"]
-
-
 def test_write_loads_the_model_where_it_is_not_in_memory(open_page, planned, monkeypatch) -> None:
     example, plans = planned
     monkeypatch.setattr(resources.shelf(), "_held", None)

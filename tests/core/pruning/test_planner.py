@@ -243,3 +243,7 @@ def test_a_bias_without_a_home_is_told_before_apply(language_model) -> None:
         assert (warning == "") == has_home
     for settings in (NO_REFIT, LEAST_SQUARES):
         assert planner.bias_warning(language_model, settings) == ""
+    attention = language_model.architecture.attention
+    told = planner.bias_warning(language_model, BIAS.with_(attention_ratio=0.34))
+    assert ("hidden size over heads" in told) == (not attention.has_head_size)
+    assert ("attention's output" in told) == (attention.bias_home == "none")

@@ -45,15 +45,12 @@ def test_the_energy_that_goes_is_a_share_of_each_layer_s(preview) -> None:
     np.testing.assert_allclose(energy_gone(preview, np.zeros_like(keep)), 1)
 
 
-def test_the_only_preserved_network_cannot_be_swapped_for_none(preview) -> None:
+def test_the_only_network_cannot_be_swapped_and_without_networks_nothing_costs(preview) -> None:
     costs = network_costs(preview, SETTINGS.with_(preserved=(2,)))
     assert np.isnan(costs["units"][2])
     assert costs["tokens"][2] == 1
     assert costs["units"][[0, 1, 3]].notna().all()
-
-
-def test_a_score_that_ignores_networks_costs_nothing(preview) -> None:
-    costs = network_costs(preview, SETTINGS.with_(score="flap"))
+    costs = network_costs(preview, SETTINGS.with_(score="flap"))  # does not look at networks
     assert (costs[["tokens", "tokens: prose", "units", "energy"]] == 0).all(axis=None)
 
 
