@@ -256,9 +256,8 @@ def trade_table(
     """
     there = [plan for plan in plans if math.isfinite(measured[plan.id].kept)]
     named = zip(there, lines(there, recordings_too=recordings_too), strict=True)
-    return pooled_by_series(
-        [{**_point(plan, measured[plan.id]), "series": name} for plan, name in named]
-    )
+    points = [{**_point(plan, measured[plan.id]), "series": name} for plan, name in named]
+    return pooled(points, by=("series", "ratio"))
 
 
 def lines(plans: Sequence[PlanRecord], *, recordings_too: bool = False) -> list[str]:
@@ -306,8 +305,3 @@ def _point(plan: PlanRecord, measured: Measured) -> dict[str, Any]:
         "difference": measured.above_dense,
         "difference_error": measured.above_dense_error,
     }
-
-
-def pooled_by_series(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """Return rows pooled over seeds, one a line and ratio."""
-    return pooled(rows, by=("series", "ratio"))

@@ -139,14 +139,13 @@ def stored_plan(workspace: Workspace, plan_id: str) -> StoredPlan:
     """Return a plan of the workspace; `plan_id` may be an unambiguous beginning, or ``latest``."""
     folder = workspace.existing("plans", plan_id)
     manifest = read_manifest(folder)
-    stored = StoredPlan(
+    return StoredPlan(
         id=folder.name,
         plan=_plan_in(folder, manifest),
         cut_key=str(manifest["cut_key"]),
         folder=folder,
         manifest=manifest,
     )
-    return stored
 
 
 def _plan_in(folder: Path, manifest: Mapping[str, Any]) -> PruningPlan:

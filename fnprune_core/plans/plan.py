@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import asdict, dataclass, replace
+from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +19,14 @@ from fnprune_core.errors import (
 )
 from fnprune_core.inputs.files import read_bytes
 from fnprune_core.inputs.json_values import parse_json
-from fnprune_core.inputs.numbers import MOST_SEED
+from fnprune_core.inputs.numbers import MOST_SEED, check_range
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.plans.allocation import allocation_named
 from fnprune_core.plans.plan_values import (
     MOST_FILE_BYTES,
     MOST_UNITS,
     MOST_VALUES,
+    MOST_VERSION,
     checked_values,
 )
 from fnprune_core.storage.json_files import canonical_json
@@ -111,14 +113,10 @@ class PlanSettings:
                 hint="For 20 % write 0.2.",
             )
         allocation_named(self.allocation)
-        if self.sink_units is not None and not 0 <= self.sink_units <= MOST_UNITS:
-            raise SettingsError(
-                f"sink_units must be 0 or more, and at most {MOST_UNITS:,}; got {self.sink_units}."
-            )
-        if self.score_version < 1:
-            raise SettingsError(f"score_version must be 1 or more, got {self.score_version}.")
-        if not 0 <= self.seed <= MOST_SEED:
-            raise SettingsError(f"seed must be 0 or more, below 2^63; got {self.seed}.")
+        if self.sink_units is not None:
+            check_range("sink_units", self.sink_units, 0, MOST_UNITS)
+        check_range("score_version", self.score_version, 1, MOST_VERSION)
+        check_range("seed", self.seed, 0, MOST_SEED)
         if self.multiple is not None and not 1 <= self.multiple <= MOST_UNITS:
             raise SettingsError(
                 f"Widths are rounded to a multiple of 1 or more, got {self.multiple}.",
@@ -148,9 +146,7 @@ class PlanSettings:
 
     def _check_pins(self) -> None:
         for name in ("pinned_keep", "pinned_remove"):
-            object.__setattr__(
-                self, name, tuple(sorted({_checked_int(u) for u in getattr(self, name)}))
-            )
+            object.__setattr__(self, name, tuple(sorted(set(map(index, getattr(self, name))))))
         pinned_twice = sorted(set(self.pinned_keep) & set(self.pinned_remove))
         if pinned_twice:
             raise SettingsError(
@@ -448,12 +444,6 @@ class PruningPlan:
             return cls.from_json(value)
         except PlanError as error:
             raise type(error)(f"{file}: {error.message}", hint=error.hint) from error
-
-
-def _checked_int(value: Any) -> int:
-    if type(value) is not int:
-        raise TypeError(f"{value!r} is not a whole number")
-    return value
 
 
 def _as_indices(layers: list[list[int]]) -> tuple[NDArray[np.int64], ...]:

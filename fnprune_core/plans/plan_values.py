@@ -11,6 +11,7 @@ from fnprune_core.inputs.records import Record, checked
 #: Bounds of what a plan can say; far above any model.
 MOST_LAYERS = 1024
 MOST_UNITS = 50_000_000
+MOST_VERSION = MOST_LAYERS
 MOST_FILE_BYTES = 256_000_000
 MOST_VALUES = 2 * MOST_UNITS
 
@@ -19,7 +20,7 @@ _Text = Annotated[str, Field(max_length=1000)]
 _Unit = Annotated[int, Field(ge=-1, le=MOST_UNITS)]  # whether it is there, the layout says
 _Count = Annotated[int, Field(ge=1, le=MOST_UNITS)]
 _Network = Annotated[int, Field(ge=0, le=MOST_NETWORKS)]
-_Version = Annotated[int, Field(ge=-1, le=MOST_LAYERS)]
+_Version = Annotated[int, Field(ge=-1, le=MOST_VERSION)]
 _Seed = Annotated[int, Field(ge=-1, le=MOST_SEED)]
 _Units = list[Annotated[int, Field(ge=0, le=MOST_UNITS)]]
 _Reals = Annotated[list[float], _Layers]

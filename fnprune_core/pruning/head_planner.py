@@ -117,23 +117,20 @@ class AttentionPlanner:
         cuts = [AttentionCut(removed=groups) for groups in plan.removed_groups]
         if not cut_layers or not compensation.needs_moments:
             return cuts
-        mean = np.split(self.statistics(inputs, weights, None).mean, _layer_ends(layout))
+        ends = np.cumsum(layout.groups.widths)[:-1] * layout.group_size
+        mean = np.split(self.statistics(inputs, weights, None).mean, ends)
         if compensation.needs_gram:
+            grams = attention_grams(
+                self.language_model,
+                inputs.recording,
+                weights,
+                cut_layers,
+                progress=inputs.progress,
+                cancel=inputs.cancel,
+            )
             calibrations = (
-                (
-                    i,
-                    CalibrationStatistics(
-                        mean=mean[i], gram=layer_gram.gram, gram_mean=layer_gram.mean
-                    ),
-                )
-                for i, layer_gram in attention_grams(
-                    self.language_model,
-                    inputs.recording,
-                    weights,
-                    cut_layers,
-                    progress=inputs.progress,
-                    cancel=inputs.cancel,
-                )
+                (i, CalibrationStatistics(mean=mean[i], gram=each.gram, gram_mean=each.mean))
+                for i, each in grams
             )
         else:
             calibrations = ((i, CalibrationStatistics(mean=mean[i])) for i in cut_layers)
@@ -147,10 +144,6 @@ class AttentionPlanner:
             )
             cuts[layer] = AttentionCut(removed=removed, columns=refit.columns, bias=refit.bias)
         return cuts
-
-
-def _layer_ends(layout: AttentionLayout) -> NDArray[np.int64]:
-    return np.cumsum(layout.groups.widths)[:-1] * layout.group_size
 
 
 def lowest_groups(

@@ -44,12 +44,14 @@ def fill(texts: SideBySide, generation_id: str) -> None:
     if view_state.recall(_TAKEN) != generation_id:
         view_state.change(prompt=texts.prompt.text)
         is_drawn, sampling = texts.sampling.temperature > 0, texts.sampling
-        values = {_CHAT: texts.prompt.is_chat, _SYSTEM: texts.prompt.system}
-        values |= {_LENGTH: sampling.max_new_tokens, _DRAW: _DRAWN if is_drawn else _GREEDY}
-        if is_drawn:
-            values |= {_TEMPERATURE: sampling.temperature, _TOP_P: sampling.top_p}
-            values |= {_SEED: sampling.seed}
-        for name, value in values.items():
+        values = {
+            _CHAT: texts.prompt.is_chat,
+            _SYSTEM: texts.prompt.system,
+            _LENGTH: sampling.max_new_tokens,
+            _DRAW: _DRAWN if is_drawn else _GREEDY,
+        }
+        drawn = {_TEMPERATURE: sampling.temperature, _TOP_P: sampling.top_p, _SEED: sampling.seed}
+        for name, value in {**values, **(drawn if is_drawn else {})}.items():
             view_state.remember(name, value)
     remember_prompt(generation_id)
 

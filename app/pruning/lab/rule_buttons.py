@@ -22,14 +22,9 @@ def bar(atlas: NetworkAtlas) -> None:
     facts, dropped = cache.rule_facts(atlas.id), view_state.view().dropped
     with st.container(horizontal=True, gap="xsmall", vertical_alignment="center", key="lab-rules"):
         for name in ("all", "none", "invert"):
-            effect = rules.effect(RULES[name], Terms(), facts, dropped)
-            button(
-                RULES[name].label,
-                key=f"rule-{name}",
-                does=_press,
-                args=(atlas.id, name, Terms()),
-                is_off=not effect.n_changed,
-            )
+            is_off = not rules.effect(RULES[name], Terms(), facts, dropped).n_changed
+            pressed = (atlas.id, name, Terms())
+            button(RULES[name].label, key=f"rule-{name}", does=_press, args=pressed, is_off=is_off)
         with st.popover("Rules", icon=":material/rule:", key="rules-popover"):
             _trust_rule(atlas.id, facts, dropped)
             _domain_rules(atlas.id, facts, dropped)

@@ -10,7 +10,7 @@ from app.pruning import data as shared
 from app.pruning import training_note
 from app.pruning.data import title
 from app.pruning.figures import ABOVE_DENSE, AXES, PERPLEXITY, Level, Quantity, trade_chart
-from app.pruning.plan_rows import pooled_by_series, score_label, trade_table
+from app.pruning.plan_rows import score_label, trade_table
 from app.pruning.plans import data as cache
 from app.pruning.plans import runs
 from app.pruning.plans.sweep_tasks import SweepJob, SweepSoFar, run_sweep
@@ -23,7 +23,7 @@ from app.widgets.picture import draw_picture
 from fnprune_core.evaluation.history import History, PlanRecord
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.plans.plan import PlanSettings
-from fnprune_core.pruning.sweep import Sweep, SweepOrder, estimate_sweep
+from fnprune_core.pruning.sweep import Sweep, SweepOrder, estimate_sweep, pooled
 from fnprune_core.scores.units import SCORES
 
 _RATIOS = [10, 20, 30, 40, 50, 60]
@@ -77,7 +77,8 @@ def _draw_swept(swept: Sweep) -> None:
 
 def sweep_table(swept: Sweep) -> pd.DataFrame:
     """Return a sweep's points with the names of their lines."""
-    return pooled_by_series([{**row, "series": score_label(row["score"])} for row in swept.rows()])
+    rows = [{**row, "series": score_label(row["score"])} for row in swept.rows()]
+    return pooled(rows, by=("series", "ratio"))
 
 
 def _show_failures(swept: Sweep) -> None:
