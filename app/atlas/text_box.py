@@ -1,10 +1,12 @@
 """The box for a person's own text, which pages that read one share, with examples."""
 
 import zlib
+from collections.abc import Mapping
 
 import streamlit as st
 
-from app.shell import codec, view_state
+from app.shell import codec, view_state, wording
+from app.widgets.controls import button
 
 #: Written for these pages, one a domain.
 EXAMPLES = {
@@ -34,38 +36,49 @@ def text_box(page: str) -> bool:
     page : str
         With which the keys of its widgets begin.
     """
-    key = f"{page}-text"
-    viewed_text = view_state.view().text
-    # They differ when an example was pressed, a link followed, or the page left.
-    if view_state.widget(key) != viewed_text:
-        view_state.remember(key, viewed_text)
-    example = f"{page}-example-{zlib.crc32(viewed_text.encode('utf-8', 'replace'))}"
-    st.pills(
-        "Examples",
-        list(EXAMPLES),
-        default=next((name for name, text in EXAMPLES.items() if text == viewed_text), None),
-        key=example,
-        on_change=lambda: select_text(EXAMPLES.get(view_state.widget(example) or "")),
-        label_visibility="collapsed",
-    )
-    st.text_area(
-        "Your text",
-        height=120,
-        key=key,
-        placeholder="Type or paste a text, or press an example",
-        on_change=lambda: select_text(view_state.widget(key)),
-        help="Nothing is sent anywhere: the model on this machine reads it.",
-    )
-    is_pressed = st.button("Read", type="primary", icon=":material/play_arrow:", key=f"{page}-read")
-    if len(viewed_text) > codec.MAX_TEXT:
+    text = box("text", EXAMPLES, key=f"{page}-text", label="Your text")
+    is_pressed = button("Read", "play_arrow", kind="primary", key=f"{page}-read")
+    if len(text) > codec.MAX_TEXT:
         st.caption(
             f"A link carries texts of up to {codec.MAX_TEXT} characters. This one has "
-            f"{len(viewed_text):,} and stays in this session only."
+            f"{len(text):,} and stays in this session only."
         )
     return is_pressed
 
 
-def select_text(text: str | None) -> None:
-    """Select another text in the view."""
-    if text is not None:
-        view_state.change(text=text, token=-1, session=-1)
+def box(field: str, examples: Mapping[str, str], *, key: str, label: str) -> str:
+    """Draw a box for a text that the view holds, with examples to press; return the text.
+
+    Parameters
+    ----------
+    field : str
+        Of the view: ``text`` or ``prompt``.
+    """
+    viewed: str = getattr(view_state.view(), field)
+    # They differ when an example was pressed, a link followed, or the page left.
+    if view_state.widget(key) != viewed:
+        view_state.remember(key, viewed)
+
+    def select(text: str | None) -> None:
+        if text is not None:
+            view_state.change(**{field: text, "token": -1, "session": -1})
+
+    example = f"{key}-example-{zlib.crc32(viewed.encode('utf-8', 'replace'))}"
+    st.pills(
+        "Examples",
+        list(examples),
+        format_func=wording.plain,
+        default=next((name for name, text in examples.items() if text == viewed), None),
+        key=example,
+        on_change=lambda: select(examples.get(view_state.widget(example) or "")),
+        label_visibility="collapsed",
+    )
+    st.text_area(
+        label,
+        height=120,
+        key=key,
+        placeholder="Type or paste a text, or press an example",
+        on_change=lambda: select(view_state.widget(key)),
+        help="Nothing is sent anywhere: the model on this machine reads it.",
+    )
+    return viewed

@@ -217,8 +217,11 @@ def page_options(kind: type[T]) -> T:
 
 
 def change_options(kind: type[Any], **fields: Any) -> None:
-    """Change a page's own options, and with them the URL."""
-    change(show=codec.encode_words(replace(page_options(kind), **fields)))
+    """Change a page's own options, and with them the URL; `show` stays where none changes."""
+    present = page_options(kind)
+    changed = replace(present, **fields)
+    if changed != present:
+        change(show=codec.encode_words(changed))
 
 
 def synchronise() -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import streamlit as st
 
+from app.atlas import sessions
 from app.atlas.carpet import data as cache
 from app.atlas.carpet.figures import Span, overview_carpet, session_carpet, stretch_carpet
 from app.shell import glossary, recipes, view_state
@@ -23,21 +24,30 @@ STRETCHES = (16, 32, 48)
 
 def show_session(atlas: NetworkAtlas, by: str) -> None:
     """Draw one session whole, and a stretch of it with its text."""
-    session = pick_session(atlas)
+    numbers = cache.session_facts(atlas.id)["session"].tolist()
+    session = sessions.viewed(atlas, numbers[0])
+    sessions.choose(
+        atlas, session, key="carpet-session-of", numbers=numbers, help=glossary.tip("run")
+    )
     pieces, n_dummy = cache.tokens(atlas.id, session)
     values = cache.session_values(atlas.id, by, session)
     rows = replace(cache.rows(atlas.id, by)[1], selected=view_state.view().network)
-    n_shown = min(pick_length(), len(pieces))
+    length = choose(
+        "Tokens shown with their text",
+        STRETCHES,
+        key="carpet-length",
+        default=STRETCHES[-1],
+        help="Fewer are easier to read on a narrow screen.",
+        is_labelled=True,
+    )
+    n_shown = min(length, len(pieces))
     last_start = len(pieces) - n_shown
     first = min(max(view_state.view().token, 0), last_start)
     if last_start:
-        chosen_start = st.slider(
-            "From token", 0, last_start, first,
-            key=f"carpet-from-{session}",
-        )  # fmt: skip
-        if chosen_start != first:
-            view_state.change(token=chosen_start)
-            first = chosen_start
+        start = st.slider("From token", 0, last_start, first, key=f"carpet-from-{session}")
+        if start != first:
+            view_state.change(token=start)
+            first = start
     code = recipes.code("carpet", atlas=atlas.id, session=session)
     stretch = slice(first, first + n_shown)
     draw_picture(
@@ -61,49 +71,17 @@ def show_session(atlas: NetworkAtlas, by: str) -> None:
     )
 
 
-def pick_length() -> int:
-    """Draw the choice of how many tokens are shown with their text."""
-    chosen = choose(
-        "Tokens shown with their text",
-        STRETCHES,
-        key="carpet-length",
-        default=STRETCHES[-1],
-        help="Fewer are easier to read on a narrow screen.",
-        is_labelled=True,
-    )
-    return int(chosen)
-
-
-def pick_session(atlas: NetworkAtlas) -> int:
-    """Draw the choice of the session; return it."""
-    facts = cache.session_facts(atlas.id)
-    numbers = facts["session"].tolist()
-    titles = {
-        row.session: f"{row.session}: {row.domain}, {row.document}" for row in facts.itertuples()
-    }
-    viewed_session = view_state.view().session
-    current = viewed_session if viewed_session in titles else numbers[0]
-    chosen = st.selectbox(
-        "Session", numbers, index=numbers.index(current), format_func=titles.__getitem__,
-        key=f"carpet-session-of-{current}", help=glossary.tip("run"),
-    )  # fmt: skip
-    if chosen != current:
-        view_state.change(session=int(chosen), token=-1)
-        st.rerun()
-    return int(current)
-
-
 def show_all(atlas: NetworkAtlas, by: str) -> None:
     """Draw all sessions; a click on a square or a row opens one."""
     values = cache.overview(atlas.id, by)
-    facts, sessions, domains = cache.columns(atlas.id)
+    facts, spans, domains = cache.columns(atlas.id)
     numbers = facts["session"].tolist()
     rows = replace(cache.rows(atlas.id, by)[1], selected=view_state.view().network)
     draw_picture(
         overview_carpet(
             values,
             rows,
-            sessions=sessions,
+            sessions=spans,
             numbers=numbers,
             domains=domains,
             selected=view_state.view().session,
@@ -126,10 +104,10 @@ def show_all(atlas: NetworkAtlas, by: str) -> None:
     )
 
 
-def open_session(sessions: list[int], by: str) -> None:
+def open_session(picked: list[int], by: str) -> None:
     """Select the picked session in the view, before the page runs again."""
-    if sessions:
-        view_state.change(session=int(sessions[0]), token=-1, show=by)
+    if picked:
+        view_state.change(session=int(picked[0]), token=-1, show=by)
         view_state.remember("carpet-shown", by)
 
 

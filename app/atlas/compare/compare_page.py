@@ -36,6 +36,7 @@ def nothing_to_compare() -> None:
 def show_matrix(atlas: NetworkAtlas, other: NetworkAtlas, match: Match, network: int) -> None:
     """Draw all correlations and how the pairs' r divide; a click selects a network."""
     rows, _ = matrix_order(match.similarity, match.pairs)
+    code = recipes.code("match", atlas=atlas.id, other=other.id)
 
     def select_row(curve: int, place: tuple[float | None, ...]) -> None:
         if curve == 0 and place[1] is not None and 0 <= place[1] < len(rows):
@@ -53,13 +54,13 @@ def show_matrix(atlas: NetworkAtlas, other: NetworkAtlas, match: Match, network:
                 palette=frame.palette(),
             ),
             key="compare-matrix",
-            made=recipes.code("match", atlas=atlas.id, other=other.id),
+            made=code,
         )
     with right:
         draw_picture(
             r_histogram(match.r, threshold=IDENTITY_R, by=match.by, palette=frame.palette()),
             key="compare-histogram",
-            made=recipes.code("match", atlas=atlas.id, other=other.id),
+            made=code,
         )
 
 
@@ -88,11 +89,9 @@ def show_likeness(atlas: NetworkAtlas, other: NetworkAtlas) -> None:
     st.caption(
         f"After the functional network fingerprint (arXiv 2601.22692): Spearman's ρ of time "
         f"courses within each of {likeness.n_sessions} sessions, averaged, over "
-        f"{wording.plain(likeness.basis)}. By chance means: the other atlas's time courses are "
-        "shifted circularly within each session by a random offset, the same for all its "
-        "networks, and paired anew. "
-        "Networks that follow the position in a text count as alike; two models that read the "
-        "same words are always somewhat above chance, so look at how far."
+        f"{wording.plain(likeness.basis)}. By chance: the other atlas's time courses are shifted "
+        "circularly within each session by one random offset, and paired anew. Two models that "
+        "read the same words are always somewhat above chance, so look at how far."
     )
 
 

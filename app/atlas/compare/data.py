@@ -1,6 +1,5 @@
 """Cached data of the Compare page: match, likeness, and maps to lie side by side."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,39 +23,23 @@ from fnprune_core.storage.workspace import Entry
 MOST_DOMAINS = 6
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArtifactChoice:
-    """An atlas or a recording that can be chosen, with its label."""
-
-    id: str
-    label: str
-    is_same_model: bool
-
-
-def others(atlas_id: str) -> list[ArtifactChoice]:
-    """Return the other atlases of the workspace, those of this model first, newest first."""
-    atlas = resources.atlas(atlas_id)
-    choices = [
-        ArtifactChoice(
-            id=entry.id,
-            label=_atlas_label(entry),
-            is_same_model=entry.manifest["fingerprint"] == atlas.decomposition.fingerprint,
-        )
-        for entry in resources.workspace().entries("decompositions")
-        if entry.id != atlas.id
-    ]
-    return sorted(choices, key=lambda choice: not choice.is_same_model)
+def others(atlas_id: str) -> dict[str, str]:
+    """Return the workspace's other atlases with their labels: those of this model, then by age."""
+    fingerprint = resources.atlas(atlas_id).decomposition.fingerprint
+    entries = [e for e in resources.workspace().entries("decompositions") if e.id != atlas_id]
+    entries.sort(key=lambda entry: entry.manifest["fingerprint"] != fingerprint)
+    return {entry.id: _atlas_label(entry) for entry in entries}
 
 
-def targets(atlas_id: str) -> list[ArtifactChoice]:
-    """Return the recordings of this atlas's model that it was not made from, newest first."""
+def targets(atlas_id: str) -> dict[str, str]:
+    """Return the recordings of this atlas's model that it was not made from, with their labels."""
     decomposition = resources.atlas(atlas_id).decomposition
-    return [
-        ArtifactChoice(id=entry.id, label=_recording_label(entry.manifest), is_same_model=True)
+    return {
+        entry.id: _recording_label(entry.manifest)
         for entry in resources.workspace().entries("recordings")
         if entry.id != decomposition.recording_id
         and entry.manifest["inputs"]["fingerprint"] == decomposition.fingerprint
-    ]
+    }
 
 
 def _atlas_label(entry: Entry) -> str:

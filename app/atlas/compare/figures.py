@@ -121,12 +121,10 @@ def _layer_table(left: Side, right: Side, threshold: float) -> pd.DataFrame:
 
 def pair_domains(left: Side, right: Side, *, palette: Palette) -> Picture:
     """Draw how the energy of two networks divides over domains, where either has any."""
-    names = list(dict.fromkeys([*left.domains, *right.domains]))
-    columns = {}
-    for label, side in (("this", left), ("other", right)):
-        share = dict(zip(side.domains, side.share.tolist(), strict=True))
-        columns[label] = [share.get(name, float("nan")) for name in names]
-    frame = pd.DataFrame({"domain": names, **columns}).sort_values("this", na_position="first")
+    sides = {"this": left, "other": right}
+    shares = {label: pd.Series(side.share, list(side.domains)) for label, side in sides.items()}
+    frame = pd.DataFrame(shares).rename_axis("domain").reset_index()
+    frame = frame.sort_values("this", na_position="first")
     figure = go.Figure()
     domain_labels = [safe(name) for name in frame["domain"]]
     for label, colour in (("other", palette.series[1]), ("this", palette.accent)):
@@ -135,16 +133,16 @@ def pair_domains(left: Side, right: Side, *, palette: Palette) -> Picture:
             hover=f"%{{y}}: %{{x:.1f}} % of the energy, {label}",
         )  # fmt: skip
     style(
-        figure, palette, height=96 + 40 * len(names), legend=True, y=named(palette),
+        figure, palette, height=96 + 40 * len(frame), legend=True, y=named(palette),
         x={"title": "% of energy per token", "range": [0, 102], "tickvals": [0, 50, 100]},
     )  # fmt: skip
     figure.update_layout(legend_traceorder="reversed")
     top_domains = [side.domains[int(side.share.argmax())] for side in (left, right)]
-    sentence = f"Both have most of their energy in {top_domains[0]}"
     return Picture(
         figure=figure,
         alternative=(
-            f"{sentence}: {100 * left.share.max():.0f} % and {100 * right.share.max():.0f} %."
+            f"Both have most of their energy in {top_domains[0]}: {100 * left.share.max():.0f} % "
+            f"and {100 * right.share.max():.0f} %."
             if top_domains[0] == top_domains[1]
             else f"Network {left.network} has most of its energy in {top_domains[0]}, network "
             f"{right.network} in {top_domains[1]}."

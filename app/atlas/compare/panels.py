@@ -31,7 +31,7 @@ def choose_other(atlas: NetworkAtlas) -> NetworkAtlas | None:
 
     An id that does not exist, or a damaged file, is told here, with another choice beside it.
     """
-    choices = {choice.id: choice.label for choice in cache.others(atlas.id)}
+    choices = cache.others(atlas.id)
     viewed_id = view_state.view().other
     if not choices and not viewed_id:
         return None
@@ -52,12 +52,7 @@ def choose_other(atlas: NetworkAtlas) -> NetworkAtlas | None:
         return resources.atlas(viewed_id)
     except FnpruneError as error:
         frame.error(describe_error(error))
-        button(
-            "Look at this atlas alone",
-            "close",
-            key="compare-away",
-            does=lambda: view_state.change(other=""),
-        )
+        button("Look at this atlas alone", "close", does=lambda: view_state.change(other=""))
         return None
 
 
@@ -79,12 +74,7 @@ def summary(atlas: NetworkAtlas, other: NetworkAtlas, match: Match) -> None:
     st.caption(
         f"Paired one to one so that the sum of |r| is largest, by {match.by} over "
         f"{wording.plain(match.basis)}."
-        + (
-            ""
-            if is_same_model
-            else " The units of different models are not the same, so maps cannot be compared; "
-            "networks that are active together need not do the same."
-        )
+        + ("" if is_same_model else " Maps cannot be compared: the models have other units.")
     )
     told = cache.beside(atlas.id, other.id).sentence(IDENTITY_R)
     st.caption(f"|r| of pairs: {told}", help=_ABOUT_DIRECTIONS)
@@ -113,18 +103,15 @@ def host_of(atlas: NetworkAtlas, other: NetworkAtlas, match: Match) -> str:
 
 def selected_pair(atlas: NetworkAtlas, other: NetworkAtlas, match: Match, network: int) -> None:
     """Draw the selected network beside its partner, or beside the nearest where it has none."""
-    partner_and_r = match.partner(network)
-    if partner_and_r is None:
-        row = abs(match.similarity[network])
-        partner = int(row.argmax())
-        r = float(match.similarity[network, partner])
+    paired = match.partner(network)
+    partner = int(abs(match.similarity[network]).argmax()) if paired is None else paired[0]
+    r = float(match.similarity[network, partner])
+    if paired is None:
         st.info(
             f"Network {network} has no partner. The nearest, network {partner} of the other atlas "
             f"with r {signed(r, '.2f')}, is paired with another one.",
             icon=":material/link_off:",
         )
-    else:
-        partner, r = partner_and_r
     z = view_state.view().z
     left, right = side(atlas, network, atlas.id), side(other, partner, host_of(atlas, other, match))
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -139,31 +126,25 @@ def selected_pair(atlas: NetworkAtlas, other: NetworkAtlas, match: Match, networ
             icon=":material/check:" if is_same else ":material/compare_arrows:",
             color="green" if is_same else "gray",
         )
+    code = recipes.code("pair", atlas=atlas.id, other=other.id, network=network)
     maps, domains = st.columns([3, 2], gap="medium")
     with maps:
         limit = max(resources.colour_limit(compared.id, z) for compared in (atlas, other))
         draw_picture(
             pair_maps(left, right, r=r, by=match.by, z=(z, limit), palette=frame.palette()),
             key="compare-maps",
-            made=recipe("pair", atlas, other, network=network),
+            made=code,
         )
         if r < 0:
-            st.caption(
-                "r is negative: the two have opposite signs, so hot in one is cold in the other."
-            )
+            st.caption("r is negative, so hot in one is cold in the other.")
         if not (left.has_places and right.has_places):
             st.caption("Without a cortex, units are grouped by network in each layer.")
     with domains:
         draw_picture(
             pair_domains(left, right, palette=frame.palette()),
             key="compare-domains",
-            made=recipe("pair", atlas, other, network=network),
+            made=code,
         )
-
-
-def recipe(name: str, atlas: NetworkAtlas, other: NetworkAtlas, **values: object) -> str:
-    """Return the Python that makes a picture of two atlases."""
-    return recipes.code(name, atlas=atlas.id, other=other.id, **values)
 
 
 def pair_table(atlas: NetworkAtlas, other: NetworkAtlas, match: Match, network: int) -> None:
@@ -177,15 +158,16 @@ def pair_table(atlas: NetworkAtlas, other: NetworkAtlas, match: Match, network: 
     )
     pairs = match.table()
     own_networks, partners = pairs["network"].tolist(), pairs["partner"].tolist()
+    names, other_names = resources.network_names(atlas.id), resources.network_names(other.id)
     table = pd.DataFrame(
         {
             "network": own_networks,
             "map": [images[k] for k in own_networks],
-            "name": [resources.network_name(atlas.id, k) for k in own_networks],
+            "name": [names[k] for k in own_networks],
             "r": pairs["r"],
             "other": partners,
             "its map": [other_images[k] for k in partners],
-            "its name": [resources.network_name(other.id, k) for k in partners],
+            "its name": [other_names[k] for k in partners],
             "domain": [top_domains[k] for k in own_networks],
             "its domain": [other_top_domains[k] for k in partners],
             "next best": pairs["next_best"],
@@ -255,23 +237,18 @@ def carry(atlas: NetworkAtlas, other: NetworkAtlas, match: Match) -> None:
             "move_item",
             is_off=not same,
             key="compare-carry",
-            help="Names, notes and tags of the other atlas are copied to the same networks here, "
-            "and each network here records which one it was there. Names given only here "
-            "are kept.",
+            help="Copies names, notes and tags to the same networks here, which record which ones "
+            "they were there. Names given only here are kept.",
         ):
             with frame.explaining():
-                carried = carry_over(
-                    resources.workspace(), atlas, other, match, threshold=threshold
-                )
+                workspace = resources.workspace()
+                carried = carry_over(workspace, atlas, other, match, threshold=threshold)
                 view_state.notify(carried.sentence())
                 st.rerun()
     if not same:
         st.caption("No pair reaches this |r|, so there is nothing to copy.")
     elif not n_named:
-        st.caption(
-            "The other atlas has no names of your own for these networks. You can still record "
-            "which of its networks each network here corresponds to."
-        )
+        st.caption("The other atlas has no names of your own for these networks.")
 
 
 def identity(atlas: NetworkAtlas, network: int) -> None:
@@ -287,12 +264,9 @@ def offer_to_apply(atlas: NetworkAtlas) -> None:
     job_progress.follow("apply", on_done=lambda job: view_state.change(other=str(job.result)))
     if job_progress.is_active("apply"):
         return
-    targets = {choice.id: choice.label for choice in cache.targets(atlas.id)}
+    targets = cache.targets(atlas.id)
     if not targets:
-        st.caption(
-            "To apply this atlas to other texts, record them with the same model first: there is "
-            "no other recording of it."
-        )
+        st.caption("To apply this atlas to other texts, record them with the same model first.")
         return
     with st.form("compare-apply", border=False):
         recording = st.selectbox(
@@ -305,8 +279,7 @@ def offer_to_apply(atlas: NetworkAtlas) -> None:
         keep = st.checkbox(
             "Keep the atlas's own maps",
             key="compare-apply-keep",
-            help="Dual regression: the maps give time courses of the other recording, and these "
-            "give each unit's map there. Kept, only the time courses are new.",
+            help="Kept, only the time courses are new; else each unit's map is fitted there, too.",
         )
         is_sent = st.form_submit_button("Apply", icon=":material/input:", key="compare-apply-go")
     if is_sent and recording is not None:

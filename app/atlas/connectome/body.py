@@ -1,11 +1,11 @@
 """The connectome in the glass body: a sphere for each network, the strongest pairs as edges."""
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
 from app.atlas.connectome import data as cache
+from app.atlas.connectome.graph_figures import edge_table, in_words
 from app.atlas.connectome.options import options
 from app.atlas.connectome.panels import show_pair, show_partners
 from app.shell import recipes, resources
@@ -36,12 +36,13 @@ def show_body(atlas: NetworkAtlas, network: int) -> None:
     page_options, z = options(), atlas_frame.units_shown(atlas)
     values = cache.values(atlas.id, page_options.measure, z)
     edges = cache.edges(atlas.id, page_options.measure, z, page_options.edges)
-    words = in_words(atlas, values, edges)
+    names, measure = cache.names(atlas.id), cache.MEASURES[page_options.measure]
+    words = in_words(values, edges, names, measure, where="in the body")
     left, right = st.columns([3, 2], gap="medium")
     with left:
         note.draw(
             scene(atlas, values, edges, network, words=words),
-            lambda: edge_table(atlas, values, edges),
+            lambda: edge_table(values, edges, names, measure),
             key=_KEY,
             on_pick=lambda pick: take_pick(atlas, pick),
             on_threshold=None,
@@ -95,33 +96,3 @@ def take_pick(atlas: NetworkAtlas, pick: Pick) -> None:
     """Select the network of the pressed sphere."""
     if pick.item is not None and 0 <= pick.item < atlas.n_networks:
         atlas_frame.select(pick.item)
-
-
-def in_words(atlas: NetworkAtlas, values: NDArray[np.floating], edges: NDArray[np.integer]) -> str:
-    """Return what the picture shows: how many pairs, how strong, and who has most of them."""
-    measure = cache.MEASURES[options().measure]
-    strength = values[edges[:, 0], edges[:, 1]]
-    degree = np.bincount(edges.ravel(), minlength=atlas.n_networks)
-    hub = int(degree.argmax())
-    return (
-        f"{atlas.n_networks} networks in the body with the {len(edges)} strongest pairs, "
-        f"|{measure.says}| from {np.abs(strength).min():.2f} to {np.abs(strength).max():.2f}, "
-        f"{int((strength < 0).sum())} of them negative; network {hub} "
-        f"({cache.names(atlas.id)[hub]}) has most of them, {degree[hub]}."
-    )
-
-
-def edge_table(
-    atlas: NetworkAtlas, values: NDArray[np.floating], edges: NDArray[np.integer]
-) -> pd.DataFrame:
-    """Return one row a pair that is drawn: both networks, their names, and the measure."""
-    names = cache.names(atlas.id)
-    return pd.DataFrame(
-        {
-            "network": edges[:, 0],
-            "name": [names[k] for k in edges[:, 0]],
-            "other": edges[:, 1],
-            "name of the other": [names[k] for k in edges[:, 1]],
-            cache.MEASURES[options().measure].title: values[edges[:, 0], edges[:, 1]].round(4),
-        }
-    )

@@ -82,25 +82,49 @@ def graph(
         legend=len(nodes.classes) > 1,
     )  # fmt: skip
     figure.update_layout(legend={"itemsizing": "constant"})
-    hub = int(degree.argmax())
-    weakest = float(strength.min())
     return Picture(
         figure=figure,
-        alternative=(
-            f"Graph of {len(values)} networks with the {len(edges)} strongest pairs, |"
-            f"{measure.says}| from {weakest:.2f} to {strength.max():.2f}; network {hub} "
-            f"({nodes.names[hub]}) has most of them, {degree[hub]}; {int((degree == 0).sum())} "
-            "networks have none."
-        ),
-        table=pd.DataFrame(
-            {
-                "network": edges[:, 0],
-                "name": [nodes.names[k] for k in edges[:, 0]],
-                "other": edges[:, 1],
-                "name of the other": [nodes.names[k] for k in edges[:, 1]],
-                measure.title: values[edges[:, 0], edges[:, 1]].round(4),
-            }
-        ),
+        alternative=in_words(values, edges, nodes.names, measure, where="as a graph"),
+        table=edge_table(values, edges, nodes.names, measure),
+    )
+
+
+def in_words(
+    values: NDArray[np.floating],
+    edges: NDArray[np.integer],
+    names: Sequence[str],
+    measure: Measure,
+    *,
+    where: str,
+) -> str:
+    """Return what a picture of pairs shows: how many, how strong, and who has most of them."""
+    strength = values[edges[:, 0], edges[:, 1]]
+    degree = np.bincount(edges.ravel(), minlength=len(values))
+    hub = int(degree.argmax())
+    return (
+        f"{len(values)} networks {where} with the {len(edges)} strongest pairs, |{measure.says}| "
+        f"from {np.abs(strength).min():.2f} to {np.abs(strength).max():.2f}, "
+        f"{int((strength < 0).sum())} of them negative; network {hub} ({names[hub]}) has most of "
+        f"them, {degree[hub]}; {int((degree == 0).sum())} networks have none."
+    )
+
+
+def edge_table(
+    values: NDArray[np.floating],
+    edges: NDArray[np.integer],
+    names: Sequence[str],
+    measure: Measure,
+) -> pd.DataFrame:
+    """Return one row per drawn pair: both networks, their names, and the measure."""
+    first, other = edges.T
+    return pd.DataFrame(
+        {
+            "network": first,
+            "name": [names[k] for k in first],
+            "other": other,
+            "name of the other": [names[k] for k in other],
+            measure.title: values[first, other].round(4),
+        }
     )
 
 

@@ -3,13 +3,14 @@
 import numpy as np
 import streamlit as st
 
+from app.atlas import sessions
 from app.atlas.connectome import data as cache
 from app.atlas.connectome.dynamics_figures import dynamic_course, state_strip, states
 from app.atlas.connectome.options import MOST_STATES, WIDTHS, ConnectomeOptions, change, options
+from app.atlas.connectome.panels import arranged
 from app.figures.markup import token_strip
 from app.figures.matrix import Arrangement, matrix
 from app.shell import recipes, resources, view_state
-from app.shell.caches import networks
 from app.widgets import frame
 from app.widgets.browser_events import pick_cells
 from app.widgets.controls import choose
@@ -19,18 +20,11 @@ from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 def choose_session(atlas: NetworkAtlas, network: int) -> int:
     """Draw the choice of session and window; return the session."""
-    titles = networks.session_titles(atlas.id)
-    viewed_session = view_state.view().session
-    strongest = resources.passages(atlas.id, network)[0].session
-    current = viewed_session if 0 <= viewed_session < len(titles) else strongest
+    session = sessions.viewed(atlas, resources.passages(atlas.id, network)[0].session)
+    view_state.change(session=session)
     left, middle, right = st.columns([3, 2, 1], vertical_alignment="bottom")
     with left:
-        session = st.selectbox(
-            "Session", range(len(titles)), index=current, format_func=titles.__getitem__,
-            key=f"connectome-session-{current}",
-        )  # fmt: skip
-    if session != viewed_session:
-        view_state.change(session=session, **({} if viewed_session < 0 else {"token": -1}))
+        sessions.choose(atlas, session, key="connectome-session")
     page_options = options()
     n_tokens = int(np.bincount(atlas.tokens["session"].to_numpy()[~atlas.is_dummy])[session])
     widths = sorted(w for w in {*WIDTHS, page_options.width} if w <= n_tokens) or [max(8, n_tokens)]
@@ -44,8 +38,6 @@ def choose_session(atlas: NetworkAtlas, network: int) -> int:
             help="Short windows follow quick changes and are noisy; long ones are steady and slow.",
             is_labelled=True,
         )
-    if picked_width != page_options.width:
-        change(width=int(picked_width))
     counts = [0, *range(2, MOST_STATES + 1)]
     with right:
         n = st.selectbox(
@@ -54,13 +46,13 @@ def choose_session(atlas: NetworkAtlas, network: int) -> int:
             help="Patterns that windows of all sessions fall into, by k-means, which finds as many "
             "as it is asked for.",
         )  # fmt: skip
-    if n != page_options.n_states:
-        change(n_states=int(n))
-    return int(session)
+    change(width=int(picked_width), n_states=int(n))
+    return session
 
 
-def show_time(atlas: NetworkAtlas, network: int, arranged_networks: Arrangement) -> None:
+def show_time(atlas: NetworkAtlas, network: int) -> None:
     """Draw how the selected network's connectivity changes over a session, and one moment."""
+    _, arranged_networks = arranged(atlas)
     session = choose_session(atlas, network)
     page_options = options()
     course = cache.course(atlas.id, session, page_options.width, network)

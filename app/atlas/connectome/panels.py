@@ -1,24 +1,19 @@
 """Panels of the Connectome page: matrix and pair, graph, groups, and windows over time."""
 
+from functools import partial
+
 import pandas as pd
 import streamlit as st
 
 from app.atlas import random_directions
 from app.atlas.connectome import data as cache
 from app.atlas.connectome.graph_figures import graph, tree
-from app.atlas.connectome.options import (
-    MEASURES,
-    ORDERS,
-    PLACES,
-    ConnectomeOptions,
-    change,
-    options,
-)
+from app.atlas.connectome.options import MEASURES, ORDERS, PLACES, change, options
 from app.figures.markup import signed
 from app.figures.matrix import Arrangement, matrix
 from app.shell import glossary, recipes, resources, view_state, wording
 from app.shell.caches import directions
-from app.widgets import atlas_frame, controls, frame
+from app.widgets import atlas_frame, controls, frame, lasso
 from app.widgets.browser_events import pick_cells
 from app.widgets.controls import button, choose
 from app.widgets.gallery import gallery, tiles
@@ -42,16 +37,18 @@ _HELP = {
 }
 
 
-def arranged(atlas: NetworkAtlas, page_options: ConnectomeOptions) -> tuple[Groups, Arrangement]:
+def arranged(atlas: NetworkAtlas) -> tuple[Groups, Arrangement]:
     """Return the groups by the chosen measure, and the chosen order."""
+    page_options = options()
     partition = cache.groups(
         atlas.id, page_options.measure, atlas_frame.units_shown(atlas), page_options.n_groups
     )
     return partition, cache.arrangement(atlas.id, page_options.order, partition)
 
 
-def choose_measure(atlas: NetworkAtlas, page_options: ConnectomeOptions) -> None:
+def choose_measure(atlas: NetworkAtlas) -> None:
     """Draw the choice of measure and order; each change goes to the URL."""
+    page_options = options()
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     with left:
         # Six words in a row would be cut off on a phone.
@@ -60,29 +57,16 @@ def choose_measure(atlas: NetworkAtlas, page_options: ConnectomeOptions) -> None
             index=list(MEASURES).index(page_options.measure), key="connectome-measure",
             help=glossary.tip("fnc"),
         )  # fmt: skip
-    if measure != page_options.measure:
-        change(measure=measure)
+    change(measure=measure)
     with right:
         if page_options.picture == "matrix":
-            order = choose(
-                "Order by",
-                ORDERS,
-                key="connectome-order",
-                default=page_options.order,
-                is_labelled=True,
-            )
-            if order != page_options.order:
-                change(order=order)
+            order, key = page_options.order, "connectome-order"
+            change(order=choose("Order by", ORDERS, key=key, default=order, is_labelled=True))
         elif page_options.picture in ("graph", "body"):
-            percent = st.slider(
-                "Strongest pairs drawn, %",
-                1,
-                20,
-                min(page_options.edges, 20),
-                key="connectome-edges",
+            edges = min(page_options.edges, 20)
+            change(
+                edges=st.slider("Strongest pairs drawn, %", 1, 20, edges, key="connectome-edges")
             )
-            if percent != page_options.edges:
-                change(edges=percent)
     st.caption(_HELP[options().measure])
     if cache.needs_threshold(options().measure):
         atlas_frame.units_rule(atlas, "connectome-z")
@@ -91,7 +75,7 @@ def choose_measure(atlas: NetworkAtlas, page_options: ConnectomeOptions) -> None
 def show_matrix(atlas: NetworkAtlas, network: int) -> None:
     """Draw the matrix; beside it the selected network's partners and the chosen pair."""
     page_options, z = options(), atlas_frame.units_shown(atlas)
-    _, arrangement = arranged(atlas, page_options)
+    _, arrangement = arranged(atlas)
     values = cache.values(atlas.id, page_options.measure, z)
     left, right = st.columns([3, 2], gap="medium")
     with left:
@@ -179,32 +163,22 @@ def show_graph(atlas: NetworkAtlas, network: int) -> None:
             PLACES,
             key="connectome-places",
             default=page_options.places,
-            help="By edges: connected networks are drawn together; distances are no measurement. "
-            "Nodes that would cover each other are moved apart.",
+            help="By edges: connected networks are drawn together; distances are no measurement.",
             is_labelled=True,
         )
-        colour = choose(
+        by_domain = choose(
             "Colour",
-            ["Group", "Domain"],
+            {False: "Group", True: "Domain"},
             key="connectome-colour",
-            default="Domain" if page_options.by_domain else "Group",
+            default=page_options.by_domain,
             is_labelled=True,
         )
-    if places != page_options.places:
-        change(places=places)
-    if (colour == "Domain") != page_options.by_domain:
-        change(by_domain=colour == "Domain")
+    change(places=places, by_domain=by_domain)
     page_options = options()
     if page_options.places == "cortex" and resources.cortex(atlas.id) is None:
         st.caption("This atlas has no cortex yet, so the networks stand by their edges.")
-    partition, _ = arranged(atlas, page_options)
+    partition, _ = arranged(atlas)
     key = f"connectome-graph-{network}"
-
-    def select_network() -> None:
-        points = view_state.widget(key)["selection"]["points"]
-        if points:
-            atlas_frame.select(int(points[0]["customdata"]))
-
     draw_picture(
         graph(
             cache.values(atlas.id, page_options.measure, z),
@@ -220,9 +194,15 @@ def show_graph(atlas: NetworkAtlas, network: int) -> None:
         ),
         key=key,
         made=recipes.code(f"connectome-{page_options.measure}", atlas=atlas.id, z=z),
-        on_select=select_network,
+        on_select=partial(_select_node, key),
         selection_mode="points",
     )  # fmt: skip
+
+
+def _select_node(key: str) -> None:
+    """Select the network of the node that was pressed in a picture."""
+    if rows := lasso.chosen_rows(view_state.widget(key)):
+        atlas_frame.select(rows[0])
 
 
 def show_groups(atlas: NetworkAtlas, network: int) -> None:
@@ -235,16 +215,9 @@ def show_groups(atlas: NetworkAtlas, network: int) -> None:
         0, largest, min(page_options.n_groups, largest), key="connectome-groups",
         help="By rule: the number from 2 to 16 with the largest mean silhouette.",
     )  # fmt: skip
-    if n != page_options.n_groups:
-        change(n_groups=n)
+    change(n_groups=n)
     partition = cache.groups(atlas.id, page_options.measure, z, n)
     key = f"connectome-tree-{network}"
-
-    def select_network() -> None:
-        points = view_state.widget(key)["selection"]["points"]
-        if points:
-            atlas_frame.select(int(points[0]["customdata"]))
-
     if len(partition.tree):
         draw_picture(
             tree(
@@ -253,7 +226,7 @@ def show_groups(atlas: NetworkAtlas, network: int) -> None:
             ),
             key=key,
             made=recipes.code(f"connectome-{page_options.measure}", atlas=atlas.id, z=z),
-            on_select=select_network,
+            on_select=partial(_select_node, key),
             selection_mode="points",
         )  # fmt: skip
     if partition.n_groups in partition.silhouette:
@@ -267,7 +240,7 @@ def show_groups(atlas: NetworkAtlas, network: int) -> None:
             )
             + "Ward's clustering of the chosen measure."
         )
-    _beside_random(atlas, page_options)
+    _beside_random(atlas)
     _group_table(atlas, partition, n)
     group = int(partition.label[network])
     st.subheader(f"Group {group}, that of network {network}", anchor=False)
@@ -279,11 +252,11 @@ def show_groups(atlas: NetworkAtlas, network: int) -> None:
     )  # fmt: skip
 
 
-def _beside_random(atlas: NetworkAtlas, page_options: ConnectomeOptions) -> None:
+def _beside_random(atlas: NetworkAtlas) -> None:
     """Draw the silhouette of networks' groups beside that of random directions' groups."""
     random_directions.offer(atlas, key="connectome")
     totals = directions.totals(atlas.id)
-    if page_options.measure != "fnc" or "silhouette" not in totals.get("networks", {}):
+    if options().measure != "fnc" or "silhouette" not in totals.get("networks", {}):
         return
     own = totals["networks"]["silhouette"]
     others = {kind: each["silhouette"] for kind, each in totals.items() if kind != "networks"}

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import streamlit as st
+from numpy.typing import NDArray
 
 from app.atlas.files.body import show_values
 from app.atlas.files.data import imported
 from app.atlas.files.files_tasks import atlas_page
 from app.shell import recipes, resources, view_state, wording
 from app.shell.images import files as images
-from app.shell.jobs import Job
 from app.widgets import controls, frame, job_progress
 from app.widgets.controls import button, download
 from fnprune_core.atlas.files import members_table, networks_table, time_courses_csv, units_table
@@ -25,11 +25,6 @@ from fnprune_core.errors import SettingsError
 from fnprune_core.foreign_text import csv_of
 
 
-def names_of(atlas: NetworkAtlas) -> list[str]:
-    """Return the name of each network."""
-    return [resources.network_name(atlas.id, k) for k in range(atlas.n_networks)]
-
-
 def take_images(atlas: NetworkAtlas, z: float | None) -> None:
     """Offer maps and parcellation as images of neuroimaging tools."""
     grid = images.grid(atlas.id)
@@ -38,15 +33,13 @@ def take_images(atlas: NetworkAtlas, z: float | None) -> None:
     st.markdown(
         f"{atlas.n_networks} maps of z, the parcellation ({atlas.rule(z)}), the mask of units that "
         "vary, the names, a sidecar that leads from each voxel to its unit, and the grey anatomy "
-        f"that lies below them. {columns} × {rows} × {layers} voxels: z is the layer, first at "
-        "the bottom, and a layer is an egg-shaped sheet, wider in the middle of the model; a "
-        "unit fills one voxel or a few. Units have no place of their own: the layout is "
-        "computed. FSLeyes, MRIcroGL and nilearn open them; for nilearn the anatomy is the "
-        "`bg_img`."
+        f"(nilearn's `bg_img`). {columns} × {rows} × {layers} voxels: z is the layer, first at the "
+        "bottom; a unit fills one voxel or a few, and its place is computed. FSLeyes, MRIcroGL and "
+        "nilearn open them."
     )
     if grid.placement == "index":
         st.caption("The cortex is not laid out yet: units lie in the order of their numbers.")
-    names = names_of(atlas)
+    names = resources.network_names(atlas.id)
     download(
         f"Images as ZIP, about {wording.size(n_bytes)}",
         lambda: volumes.zipped(volumes.volume_files(atlas, grid, names, z=z)),
@@ -64,8 +57,7 @@ def bring_image(atlas: NetworkAtlas) -> ImportedImage | None:
         type=["nii", "gz", "json"],
         accept_multiple_files=True,
         key="files-image",
-        help="As downloaded here, or edited: a region drawn in FSLeyes, a thresholded map, "
-        "another map in the same space.",
+        help="As downloaded here, or edited in another tool in the same space.",
     )
     if not uploads:
         st.caption(
@@ -73,16 +65,14 @@ def bring_image(atlas: NetworkAtlas) -> ImportedImage | None:
             "the space of the original: an image that was resampled cannot be read back."
         )
         return None
-    usable: ImportedImage | None = None
+
+    def check(sidecar: Sidecar) -> None:
+        sidecar.check_model(atlas.decomposition.fingerprint, atlas.layout)
+
+    image = None
     with frame.explaining():
-
-        def check(sidecar: Sidecar) -> None:
-            sidecar.check_model(atlas.decomposition.fingerprint, atlas.layout)
-
         image = _read_uploads(uploads, check)
-        check(image.sidecar)
-        usable = image
-    return usable
+    return image
 
 
 def _read_uploads(uploads: Sequence[Any], check: Callable[[Sidecar], None]) -> ImportedImage:
@@ -96,9 +86,10 @@ def _read_uploads(uploads: Sequence[Any], check: Callable[[Sidecar], None]) -> I
         )
     image = niftis[0].getvalue()
     sidecar = sidecars[0].getvalue() if sidecars else None
-    digest = hashlib.sha256(image)
-    digest.update(sidecar or b"")
-    return imported(digest.hexdigest(), image, sidecar, check)
+    digest = hashlib.sha256(image + (sidecar or b"")).hexdigest()
+    found = imported(digest, image, sidecar, check)
+    check(found.sidecar)
+    return found
 
 
 def show_image(atlas: NetworkAtlas, image: ImportedImage, z: float | None) -> None:
@@ -122,7 +113,7 @@ def show_image(atlas: NetworkAtlas, image: ImportedImage, z: float | None) -> No
     title = _title(choices[position])
     code = recipes.code("image", atlas=atlas.id, z=z)
     show_values(atlas, values, level, title=title, made=code)
-    table = _overlap(atlas, volumes.overlap_table(atlas, values, z=z), z, title=title)
+    table = _overlap(atlas, values, z, title=title)
     marked_units = np.flatnonzero(np.abs(values) > level)
     with st.container(horizontal=True, gap="small"):
         _csv_button("Overlap as CSV", lambda: csv_of(table), f"{atlas.id}-overlap")
@@ -140,13 +131,16 @@ def _title(choice: tuple[int, int | None]) -> str:
 
 
 def _overlap(
-    atlas: NetworkAtlas, table: pd.DataFrame, z: float | None, *, title: str
+    atlas: NetworkAtlas, values: NDArray[np.float32], z: float | None, *, title: str
 ) -> pd.DataFrame:
-    """Draw the table of overlap with the networks' names, and return it."""
-    names = [resources.network_name(atlas.id, int(k)) for k in table["network"]]
+    """Draw the table of an image's overlap with the networks, and return it."""
+    table = volumes.overlap_table(atlas, values, z=z)
+    names = resources.network_names(atlas.id)
+    table.insert(1, "name", [names[k] for k in table["network"]])
     top = table.iloc[0]
+    network = int(top["network"])
     sentence = (
-        f"{title} overlaps most with network {int(top['network'])}: {100 * top['share']:.1f} % of "
+        f"{title} overlaps most with network {network}: {100 * top['share']:.1f} % of "
         f"its units are there, {100 * top['expected']:.1f} % would be by chance."
         if top["shared"]
         else f"{title} shares no unit with any network ({atlas.rule(z)})."
@@ -155,16 +149,13 @@ def _overlap(
         st.caption(wording.plain(sentence), width="stretch")
         if top["shared"]:
             button(
-                f"Select network {int(top['network'])}",
+                f"Select network {network}",
                 "neurology",
                 key="files-select",
-                does=lambda: view_state.change(network=int(top["network"])),
+                does=lambda: view_state.change(network=network),
             )
-    named_table = table.assign(name=names)[
-        ["network", "name", "shared", "share", "expected", "dice", "r"]
-    ]
     controls.table(
-        named_table,
+        table,
         height=280,
         alt=sentence,
         key="files-overlap",
@@ -176,12 +167,12 @@ def _overlap(
             "r": ("r with the map", "%.3f"),
         },
     )
-    return named_table
+    return table
 
 
 def take_tables(atlas: NetworkAtlas, network: int, z: float | None) -> None:
     """Offer the atlas's numbers as CSV."""
-    notes, names = resources.annotations(atlas.id), names_of(atlas)
+    notes, names = resources.annotations(atlas.id), resources.network_names(atlas.id)
     tables = {
         "networks": (
             f"All {atlas.n_networks} networks: names, notes, agreement of runs, variance, domains",
@@ -208,8 +199,8 @@ def take_tables(atlas: NetworkAtlas, network: int, z: float | None) -> None:
 def take_page(atlas: NetworkAtlas, z: float | None) -> None:
     """Offer the whole atlas as one page that opens anywhere."""
     st.markdown(
-        "The whole atlas as one HTML file: maps, passages and numbers of every network. It opens "
-        "in any browser and needs no internet connection."
+        "Maps, passages and numbers of every network as one HTML file for any browser. It needs "
+        "no internet connection."
     )
     job_progress.follow("atlas_page", on_done=lambda job: view_state.notify("The page is written"))
     job = job_progress.job_of("atlas_page")
@@ -219,15 +210,7 @@ def take_page(atlas: NetworkAtlas, z: float | None) -> None:
         job_progress.start(atlas_page(atlas=atlas.id, z=z))
         st.rerun()
     if job is not None and job.state == "done" and job.inputs["atlas"] == atlas.id:
-        _offer_written_page(job)
-
-
-def _offer_written_page(job: Job) -> None:
-    path = job.result
-    if path.is_file():
-        download(
-            f"Page, {wording.size(path.stat().st_size)}",
-            path.read_bytes,
-            path.name,
-            key="files-page-html",
-        )
+        path = job.result
+        if path.is_file():
+            label = f"Page, {wording.size(path.stat().st_size)}"
+            download(label, path.read_bytes, path.name, key="files-page-html")

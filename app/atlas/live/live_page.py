@@ -1,8 +1,10 @@
 """Live scanner page: type a text or let the model write, and watch the networks token by token."""
 
+from typing import Any
+
 import streamlit as st
 
-from app.atlas import text_box
+from app.atlas import sessions, text_box
 from app.atlas.live import panels
 from app.atlas.live.live_tasks import KIND, Found, scan
 from app.atlas.live.options import READ, RECORDED, WRITE
@@ -30,7 +32,10 @@ def order_of(
     left, right = st.columns([3, 2], gap="large")
     with left:
         is_asked = text_box.text_box("live") if source == READ else False
-        text = view_state.view().text if source == READ else panels.prompt_box()
+        if source == READ:
+            text = view_state.view().text
+        else:
+            text = text_box.box("prompt", panels.PROMPTS, key="live-prompt", label="Beginning")
     with right:
         silenced = panels.choose_silenced(atlas)
         lesion = Lesion(networks=silenced) if silenced else None
@@ -40,24 +45,17 @@ def order_of(
             settings = LesionSettings(z=z)
         purpose = "to read a text" if source == READ else "to write"
         model = model_offer.language_model(atlas, needed_for=purpose, key="live")
+        given: dict[str, Any] = {"text": text}
         if source == WRITE:
             prompt, sampling = panels.writing(model, text)
+            given = {"prompt": prompt, "sampling": sampling}
     if source == WRITE:
         is_asked = button("Write", "play_arrow", kind="primary", key="live-write")
     if is_asked and not text:
         st.info("Type a text, or how it begins, or press an example.", icon=":material/edit:")
     if model is None or not text:
         return None, is_asked, model
-    if source == READ:
-        order = LiveOrder(decomposition_id=atlas.id, text=text, lesion=lesion, settings=settings)
-    else:
-        order = LiveOrder(
-            decomposition_id=atlas.id,
-            prompt=prompt,
-            sampling=sampling,
-            lesion=lesion,
-            settings=settings,
-        )
+    order = LiveOrder(decomposition_id=atlas.id, lesion=lesion, settings=settings, **given)
     return order, is_asked, model
 
 
@@ -121,9 +119,16 @@ if atlas_frame_opened is not None:
     with frame.explaining():
         chosen_source = panels.choose_source()
         if chosen_source == RECORDED:
-            chosen_session = panels.choose_session(opened_atlas)
-            recorded = LiveTexts(healthy=cache.recorded(opened_atlas.id, chosen_session))
-            show(opened_atlas, recorded, None, chosen_session)
+            session = sessions.viewed(opened_atlas, 0)
+            sessions.choose(
+                opened_atlas,
+                session,
+                key="live-session",
+                label="Recorded text",
+                help="Its time courses are in the atlas: no model is needed.",
+            )
+            recorded = LiveTexts(healthy=cache.recorded(opened_atlas.id, session))
+            show(opened_atlas, recorded, None, session)
         else:
             asked_order, was_asked, asked_model = order_of(opened_atlas, chosen_source)
             if asked_order is not None and asked_model is not None:

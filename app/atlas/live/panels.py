@@ -7,7 +7,6 @@ from app.figures.live.scene import LiveScene, alternative, table_of
 from app.html_files.live_page import live_page
 from app.shell import recipes, resources, view_state
 from app.shell.caches import live as cache
-from app.shell.caches import networks
 from app.widgets.controls import choose, download
 from app.widgets.picture import describe, draw_table
 from fnprune_core.atlas.network_atlas import NetworkAtlas
@@ -23,7 +22,6 @@ PROMPTS = {
     "List": "Five things that float on water:\n1.",
 }
 MOST_WRITTEN = 256
-_PROMPT = "live-prompt"
 
 
 def choose_source() -> str:
@@ -35,55 +33,6 @@ def choose_source() -> str:
         view_state.change(token=-1)
         view_state.change_options(LiveOptions, source=chosen)
     return chosen
-
-
-def choose_session(atlas: NetworkAtlas) -> int:
-    """Draw the choice among the recorded sessions; return the chosen one."""
-    titles = networks.session_titles(atlas.id)
-    viewed = view_state.view().session
-    current = viewed if 0 <= viewed < len(titles) else 0
-    key = f"live-session-{current}"
-    st.selectbox(
-        "Recorded text",
-        range(len(titles)),
-        index=current,
-        format_func=titles.__getitem__,
-        key=key,
-        on_change=lambda: view_state.change(session=int(view_state.widget(key)), token=-1),
-        help="Its time courses are in the atlas: no model is needed.",
-    )
-    return current
-
-
-def prompt_box() -> str:
-    """Draw the box for the beginning of a text; return it."""
-    viewed = view_state.view().prompt
-    if view_state.widget(_PROMPT) != viewed:
-        view_state.remember(_PROMPT, viewed)
-    st.pills(
-        "Beginnings",
-        list(PROMPTS),
-        default=next((name for name, text in PROMPTS.items() if text == viewed), None),
-        key=f"live-ready-{len(viewed)}",
-        on_change=lambda: _take_prompt(
-            PROMPTS.get(view_state.widget(f"live-ready-{len(viewed)}") or "")
-        ),
-        label_visibility="collapsed",
-    )
-    st.text_area(
-        "Beginning",
-        height=120,
-        key=_PROMPT,
-        placeholder="Type how the text begins, or press one of these",
-        on_change=lambda: _take_prompt(view_state.widget(_PROMPT)),
-        help="Nothing is sent anywhere: the model on this machine writes.",
-    )
-    return viewed
-
-
-def _take_prompt(text: str | None) -> None:
-    if text is not None:
-        view_state.change(prompt=text, token=-1, session=-1)
 
 
 def writing(model: LanguageModel | None, text: str) -> tuple[Prompt, Sampling]:

@@ -19,14 +19,11 @@ from app.widgets.body.viewer import Pick
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 _NOTE = (
-    "The grey is how active each unit is in all networks, as its rank in its layer, or what was "
-    "chosen above the picture. Smoothing is "
-    "for the eye alone, and the smoothed map is scaled back to its spread: thresholds, counts and "
-    f"tables are of single units. {PLACES} Layers lie in order, the first at the bottom, and "
-    "units of one network lie together."
+    "The grey is how active each unit is in all networks, or what was chosen above the picture. "
+    f"Smoothing is for the eye: thresholds, counts and tables are of single units. {PLACES} Layers "
+    "lie in order, the first at the bottom, and units of one network lie together."
 )
 _KEY = "map-viewer"
-_WITHOUT = "For a unit, press it in the layers, or choose it under Units."
 
 
 def show_body(
@@ -48,17 +45,11 @@ def show_body(
 
 def scene(atlas: NetworkAtlas, network: int, *, z: float, limit: float, pole: int) -> Scene:
     """Return what the viewer shows: the network, or it and others in their own colours."""
+    words = in_words(atlas, network, z=z, pole=pole)
     present = replace(
-        network_scene(
-            atlas,
-            network,
-            z=z,
-            limit=limit,
-            words=in_words(atlas, network, z=z, pole=pole),
-            pole=pole,
-        ),
+        network_scene(atlas, network, z=z, limit=limit, words=words, pole=pole),
         at=place_of(atlas, network, pole=pole),
-        without=_WITHOUT,
+        without="For a unit, press it in the layers, or choose it under Units.",
     )
     beside = networks_beside(atlas, network)
     if not beside:
@@ -95,8 +86,7 @@ def take_pick(atlas: NetworkAtlas, network: int, pick: Pick) -> None:
             others = {*view_state.view().beside, network} - {pick.item}
             view_state.change(network=pick.item, beside=tuple(sorted(others)))
         return
-    unit = unit_of(atlas.id, pick)
-    if unit is not None:
+    if (unit := unit_of(atlas.id, pick)) is not None:
         picked_unit.press(unit, pick)
 
 
@@ -120,14 +110,11 @@ def by_layer(atlas: NetworkAtlas, network: int, *, z: float, pole: int) -> pd.Da
 
 def in_words(atlas: NetworkAtlas, network: int, *, z: float, pole: int) -> str:
     """Return what the picture shows: units of each pole, and where they are most."""
-    sentences = []
-    for sign in (1, -1):
-        if pole not in (0, sign):
-            continue
-        facts = network_page.pole_facts(atlas.id, network, sign, z)
-        beyond = f"z above {z:g}" if sign > 0 else f"z below −{z:g}"
-        place = f", the strongest in layer {facts['peak_layer']}" if facts["n_units"] else ""
-        sentences.append(f"{facts['n_units']:,} units with {beyond}{place}")
+    sentences = [
+        network_page.pole_sentence(atlas.id, network, sign, z)
+        for sign in (1, -1)
+        if pole in (0, sign)
+    ]
     poles = options.POLES[pole].lower()
     return (
         f"Network {network} in the body of {atlas.layout.n_layers} layers, {poles}: "

@@ -24,9 +24,8 @@ _FOLLOW_THRESHOLD = ("statistics", "decoding", "units")
 _VIEW = "atlas-view"
 _DRAWN = "threshold and pole that the sections show"
 _PLACE_HELP = (
-    "Units have no anatomical neighbours. In the body each layer is laid out as a sheet so "
-    "that units of the same network lie together, and a network is at the same place in "
-    "neighbouring layers. Layers shows every unit by layer instead."
+    "In the body each layer is a sheet on which units of the same network lie together, for units "
+    "have no anatomical neighbours. Layers shows every unit by layer instead."
 )
 
 
@@ -73,47 +72,31 @@ def _draw_map(atlas_id: str, network: int) -> None:
 
 def _choose(atlas: NetworkAtlas, network: int, *, has_places: bool) -> tuple[str, MapOptions]:
     """Draw the view, the poles, and what is changed less often; return them."""
-    view, map_options = view_state.view(), options.options()
-    chosen = choose("View", VIEWS, key=_VIEW, default=view.map, help=_PLACE_HELP)
-    map_view = chosen or view.map
-    if map_view != view.map:
-        view_state.change(map=map_view)
+    map_options = options.options()
+    viewed = view_state.view().map
+    map_view = choose("View", VIEWS, key=_VIEW, default=viewed, help=_PLACE_HELP)
+    view_state.change(map=map_view)
     pole = choose("Poles", options.POLES, key="atlas-pole", default=map_options.pole)
-    map_options = replace(map_options, pole=pole or 0)
     if map_view == "body" and has_places:
         with st.popover("Together with", icon=":material/layers:"):
             choose_beside(atlas, network)
-    with st.popover("Colours", icon=":material/palette:"):
-        map_options = _choose_colours(map_options, map_view)
-    present = options.options()
-    if map_options != present:
-        options.change(
-            pole=map_options.pole,
-            own_range=map_options.own_range,
-            by_index=map_options.by_index,
-        )
-    return map_view, map_options
-
-
-def _choose_colours(map_options: MapOptions, map_view: str) -> MapOptions:
-    """Draw the range of colours and the order of units; return the options with them."""
-    same_colours = st.toggle(
-        "Same colours in all networks",
-        not map_options.own_range,
-        key="atlas-range",
-        help="On: a colour means the same z in every network. Off: the strongest colour is this "
-        "network's own strongest unit.",
-    )
     by_index = map_options.by_index
-    if map_view == "layers":
-        by_index = st.toggle(
-            "By index",
-            map_options.by_index,
-            key="atlas-order",
-            help="The order of units within a layer means nothing. Grouped by network, each "
-            "network is one block.",
+    with st.popover("Colours", icon=":material/palette:"):
+        same_colours = st.toggle(
+            "Same colours in all networks",
+            not map_options.own_range,
+            key="atlas-range",
+            help="Off: the strongest colour is this network's own strongest unit.",
         )
-    return replace(map_options, own_range=not same_colours, by_index=by_index)
+        if map_view == "layers":
+            by_index = st.toggle(
+                "By index",
+                by_index,
+                key="atlas-order",
+                help="Off: units are grouped by network, for their order in a layer means nothing.",
+            )
+    options.change(pole=pole, own_range=not same_colours, by_index=by_index)
+    return map_view, options.options()
 
 
 def show_facts(atlas: NetworkAtlas, network: int, z: float, pole: int) -> None:
@@ -133,38 +116,32 @@ def show_facts(atlas: NetworkAtlas, network: int, z: float, pole: int) -> None:
     if (found := directions.beside(atlas.id, "variance")) is not None:
         st.caption(found.text(network, "{:.2f} %"))
     st.metric("Peak layer", f"{row['peak_layer']}", help=glossary.tip("slice"))
-    n_units_label = {0: f"Units beyond {z:g}", 1: f"Units above {z:g}", -1: f"Units below −{z:g}"}[
-        pole
-    ]
     if pole:
         n_units = network_page.pole_facts(atlas.id, network, pole, z)["n_units"]
-    else:
-        n_units = resources.n_members(atlas.id, network, z)
-    st.metric(n_units_label, f"{n_units:,}", help=glossary.tip("voxel"))
-    if not pole:
-        is_known = atlas.known_members is not None
-        n_members = (
-            f"{resources.n_members(atlas.id, network, None):,}" if is_known else "not measured"
-        )
-        st.metric("Members", n_members, help=glossary.tip("members"))
+        beyond = f"above {z:g}" if pole > 0 else f"below −{z:g}"
+        st.metric(f"Units {beyond}", f"{n_units:,}", help=glossary.tip("voxel"))
+        return
+    n_units = resources.n_members(atlas.id, network, z)
+    st.metric(f"Units beyond {z:g}", f"{n_units:,}", help=glossary.tip("voxel"))
+    n_members = "not measured"
+    if atlas.known_members is not None:
+        n_members = f"{resources.n_members(atlas.id, network, None):,}"
+    st.metric("Members", n_members, help=glossary.tip("members"))
 
 
 def choose_beside(atlas: NetworkAtlas, network: int) -> None:
     """Draw the choice of networks that are drawn together with the selected one."""
-    key = f"atlas-beside-{network}"
-    viewed_networks = list(body.networks_beside(atlas, network))
-    names = resources.network_names(atlas.id)
+    viewed_networks = body.networks_beside(atlas, network)
     networks_beside = st.multiselect(
         "Together with",
         [k for k in range(atlas.n_networks) if k != network],
         default=viewed_networks,
-        format_func=lambda k: f"{k} · {names[k]}",
+        format_func=lambda k: atlas_frame.label(atlas.id, k),
         max_selections=options.MOST_BESIDE,
-        key=key,
+        key=f"atlas-beside-{network}",
         placeholder="Draw other networks beside it",
-        width="stretch",
     )
-    if tuple(sorted(networks_beside)) != tuple(viewed_networks):
+    if tuple(sorted(networks_beside)) != viewed_networks:
         view_state.change(beside=tuple(sorted(networks_beside)))
 
 
@@ -200,17 +177,10 @@ def layers(atlas: NetworkAtlas, network: int, z: float, map_options: MapOptions)
         palette=frame.palette(),
         labels=labels,
     )
-    draw_picture(
-        of_pole(picture, map_options.pole, z),
-        key="map",
-        made=recipes.code(
-            "layers-pole" if map_options.pole else "layers",
-            atlas=atlas.id,
-            network=network,
-            z=z,
-            pole=map_options.pole,
-        ),
-    )
+    pole = map_options.pole
+    name = "layers-pole" if pole else "layers"
+    code = recipes.code(name, atlas=atlas.id, network=network, z=z, pole=pole)
+    draw_picture(of_pole(picture, pole, z), key="map", made=code)
 
     def on_pick(curve: int, place: tuple[float | None, ...]) -> None:
         x, y = place[:2]

@@ -51,10 +51,7 @@ def show_statistics(atlas: NetworkAtlas, network: int) -> None:
             key="spectrum",
             made=recipes.code("spectrum", atlas=atlas.id, network=network),
         )
-        st.caption(
-            "Time here is the order of tokens: there is no haemodynamics, so fast changes are as "
-            "real as slow ones."
-        )
+        st.caption("Time is the order of tokens: fast changes are as real as slow ones.")
 
 
 def show_decoding(atlas: NetworkAtlas, network: int) -> None:
@@ -107,10 +104,9 @@ def _domain_test(atlas: NetworkAtlas, network: int) -> None:
         st.warning(wording.plain(note), icon=":material/straighten:")
     st.caption(
         f"Permutation test: the domains of {wording.count(test.n_documents, 'document')} were "
-        f"shuffled {test.n_permutations:,} times. Documents are the unit, for tokens of one text "
-        "resemble each other; the correction is for the false discovery rate (Benjamini and "
-        "Hochberg). Domains differ in the strength of nearly any direction in the units, so read "
-        "the share that they explain. It says what the network goes with, not what depends on it."
+        f"shuffled {test.n_permutations:,} times; the correction is for the false discovery rate "
+        "(Benjamini and Hochberg). Domains differ in the strength of nearly any direction in the "
+        "units, so read the share that they explain."
     )
 
 
@@ -119,8 +115,7 @@ def _tags(atlas: NetworkAtlas, network: int) -> None:
     tags = resources.tags(atlas.id)[network]
     if not tags:
         st.caption(
-            "None: it follows neither position, attention sinks, punctuation nor the overall "
-            "activation beyond the limits."
+            "None: neither position, attention sinks, punctuation nor the overall activation."
         )
     for tag in tags:
         st.markdown(
@@ -138,8 +133,8 @@ def _logits(atlas: NetworkAtlas, network: int) -> None:
     z = atlas_frame.units_rule(atlas, "decoding-z", has_slider=True)
     if not resources.n_members(atlas.id, network, z):
         st.info(
-            f"No unit belongs to network {network} ({atlas.rule(z)}), so there is no output whose "
-            "tokens could be shown. By |z| its strongest units are read.",
+            f"No unit belongs to network {network} ({atlas.rule(z)}). By |z| its strongest units "
+            "are read.",
             icon=":material/info:",
         )
         return
@@ -150,10 +145,9 @@ def _logits(atlas: NetworkAtlas, network: int) -> None:
         made=recipes.code("logits", atlas=atlas.id, network=network, z=z),
     )
     st.caption(
-        f"The output directions of its units ({atlas.rule(z)}), each by its loading and its "
-        "own spread, through the final norm's gain and the unembedding. This is the direct path: "
-        "what later layers do with it is left out. Where the network's strength is negative, "
-        "promoted and suppressed tokens change places."
+        f"The output directions of its units ({atlas.rule(z)}), each by its loading and spread, "
+        "through the final norm's gain and the unembedding; what later layers do is left out. "
+        "Where the network's strength is negative, promoted and suppressed tokens change places."
     )
     random_directions.show(
         directions.promotion(atlas.id, model),
@@ -168,11 +162,8 @@ def show_units(atlas: NetworkAtlas, network: int) -> None:
     """Draw both poles of a network apart, each with its size, peak and strongest units."""
     z = atlas_frame.units_rule(atlas, "units-z", has_slider=True)
     if not resources.n_members(atlas.id, network, z):
-        st.info(
-            f"No unit belongs to network {network} ({atlas.rule(z)}). The strongest of its map are "
-            "listed all the same.",
-            icon=":material/info:",
-        )
+        text = f"No unit belongs to network {network} ({atlas.rule(z)}). The strongest are listed."
+        st.info(text, icon=":material/info:")
     chosen_pole = options.options().pole
     poles = [pole for pole in (1, -1) if chosen_pole in (0, pole)]
     picked_unit.unit_card(atlas, network, key="units-unit")
@@ -180,25 +171,17 @@ def show_units(atlas: NetworkAtlas, network: int) -> None:
         with column:
             _pole(atlas, network, pole, z)
     st.caption(
-        "The poles are active together with opposite signs: while the positive pole is above its "
-        "mean, the negative is below. The sign of a map is chosen so that its heavier tail is "
-        "positive."
+        "While the positive pole is above its mean, the negative is below. The sign of a map is "
+        "chosen so that its heavier tail is positive."
     )
     heads.show(atlas, network)
 
 
 def _pole(atlas: NetworkAtlas, network: int, pole: int, z: float | None) -> None:
-    facts = networks.pole_facts(atlas.id, network, pole, z)
     pole_name = options.POLES[pole]
     st.subheader(f"{pole_name} pole", anchor=False)
-    if z is None:
-        own_text = f"{wording.count(facts['n_units'], 'member')} with {pole_name.lower()} z"
-    else:
-        beyond_text = f"z above {z:g}" if pole > 0 else f"z below −{z:g}"
-        own_text = f"{wording.count(facts['n_units'], 'unit')} with {beyond_text}"
-    place_text = f", the strongest in layer {facts['peak_layer']}" if facts["n_units"] else ""
     passage = next(iter(networks.passages(atlas.id, network, pole)), None)
-    sentence = f"{own_text}{place_text}."
+    sentence = f"{networks.pole_sentence(atlas.id, network, pole, z)}."
     if passage is not None:
         sentence += (
             f" Strongest at token {passage.position} of {passage.document} "
@@ -206,12 +189,10 @@ def _pole(atlas: NetworkAtlas, network: int, pole: int, z: float | None) -> None
         )
     st.caption(wording.plain(sentence))
     table = networks.strongest_units(atlas.id, network, pole)
-    columns = ["layer", "index", "z"]
     if z is None:
         table["member"] = np.isin(table["unit"], atlas.members(network))
-        columns.append("member")
     controls.table(
-        table[columns],
+        table.drop(columns="unit"),
         key=f"units-{network}-{pole}",
         on_row=lambda row: picked_unit.pick_unit(int(table["unit"].iloc[row])),
         alt=f"Strongest units of the {pole_name.lower()} pole",

@@ -7,6 +7,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
+from app.atlas import sessions
 from app.atlas.networks import options
 from app.figures import markup
 from app.figures.networks import time_course
@@ -36,8 +37,7 @@ def show_texts(atlas: NetworkAtlas, network: int) -> None:
             help="The strongest alone mislead: the deciles show what a network does on ordinary "
             "tokens, from the strongest tenth to the weakest.",
         )
-        if deciles != page_options.deciles:
-            options.change(deciles=bool(deciles))
+        options.change(deciles=bool(deciles))
         passages(atlas, network, deciles=bool(deciles), pole=page_options.pole)
     with right:
         st.subheader("Strongest words", anchor=False)
@@ -67,8 +67,10 @@ def passages(atlas: NetworkAtlas, network: int, *, deciles: bool, pole: int) -> 
     limit = resources.strength(atlas.id, network)
     for number, passage in enumerate(passages_of_pole):
         place = f"{passage.domain} · {passage.document} · token {passage.position}"
-        rank = f"{_rank(number)} · " if deciles else ""
-        sentence = f"{rank}{place} · strength {passage.values[passage.centre]:.2f}"
+        rank = f"decile {11 - number} · " if number else "strongest · "
+        sentence = (
+            f"{rank if deciles else ''}{place} · strength {passage.values[passage.centre]:.2f}"
+        )
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.caption(wording.plain(sentence), width="content")
             copy_link(
@@ -95,31 +97,18 @@ def passages(atlas: NetworkAtlas, network: int, *, deciles: bool, pole: int) -> 
         )
 
 
-def _rank(number: int) -> str:
-    if number == 0:
-        return "strongest"
-    return f"decile {11 - number}"
-
-
 def _go_to(passage: Passage, index: int) -> None:
-    """Select a token of a passage in the time course."""
-    look_at(passage.session, passage.position + index - passage.centre)
-
-
-def look_at(session: int, token: int) -> None:
-    """Open the time course at a token."""
+    """Open the time course at a token of a passage."""
     options.open_course()
-    view_state.change(session=session, token=token)
+    token = passage.position + index - passage.centre
+    view_state.change(session=passage.session, token=token)
 
 
 def show_course(atlas: NetworkAtlas, network: int) -> None:
     """Draw the time course over a session, its text, and the networks at the picked token."""
-    titles = networks.session_titles(atlas.id)
     view = view_state.view()
-    session = view.session
-    if not 0 <= session < len(titles):
-        session = networks.passages(atlas.id, network, 0)[0].session
-    _session_chooser(titles, session)
+    session = sessions.viewed(atlas, networks.passages(atlas.id, network, 0)[0].session)
+    _session_chooser(atlas, session)
     values, texts, n_dummy = resources.session_course(atlas.id, network, session)
     token = view.token if 0 <= view.token < len(texts) else None
     word_positions = _search_words(atlas, network, session)
@@ -168,8 +157,9 @@ def show_token(atlas: NetworkAtlas, session: int, token: int | None, texts: Sequ
     token_reader.token_networks(atlas, values, key="course-networks")
 
 
-def _session_chooser(titles: Sequence[str], session: int) -> None:
+def _session_chooser(atlas: NetworkAtlas, session: int) -> None:
     """Draw the session's title and the buttons that turn to another session."""
+    n_sessions = len(networks.session_titles(atlas.id))
     with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall"):
         for label, icon, step in (
             ("Previous session", "chevron_left", -1),
@@ -178,25 +168,12 @@ def _session_chooser(titles: Sequence[str], session: int) -> None:
             button(
                 label,
                 icon,
-                is_off=not 0 <= session + step < len(titles),
+                is_off=not 0 <= session + step < n_sessions,
                 key=f"course-{icon}",
-                does=_open_session,
+                does=sessions.select,
                 args=(session + step,),
             )
-        key = f"course-session-{session}"
-        st.selectbox(
-            "Session",
-            range(len(titles)),
-            index=session,
-            format_func=titles.__getitem__,
-            key=key,
-            on_change=lambda: _open_session(int(view_state.widget(key))),
-            width="stretch",
-        )
-
-
-def _open_session(session: int) -> None:
-    view_state.change(session=session, token=-1)
+        sessions.choose(atlas, session, key="course-session")
 
 
 def _search_words(atlas: NetworkAtlas, network: int, session: int) -> list[int]:
@@ -224,10 +201,8 @@ def _search_words(atlas: NetworkAtlas, network: int, session: int) -> list[int]:
                 f", mean strength {strength[counts].mean():.2f}; "
                 f"over all tokens {mean_strength:.2f}"
             )
-        if not counts.all():
-            sentence += (
-                f"; {wording.count(int((~counts).sum()), 'dummy token')} left out, listed last"
-            )
+        if n_left_out := int((~counts).sum()):
+            sentence += f"; {wording.count(n_left_out, 'dummy token')} left out, listed last"
         st.caption(f"{sentence}.")
     order = np.lexsort((-np.abs(strength), ~counts))[:MOST_HITS]
     _show_hits(atlas, columns[order], strength[order], words)

@@ -11,7 +11,7 @@ from app.figures import networks
 from app.shell import recipes, resources
 from app.shell.caches import directions
 from app.shell.jobs import describe_error
-from app.widgets import atlas_frame, frame
+from app.widgets import atlas_frame, frame, lasso
 from app.widgets.controls import choose
 from app.widgets.picture import draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas
@@ -61,9 +61,9 @@ def show_networks(atlas: NetworkAtlas, network: int, assessment: Assessment) -> 
     st.caption(MEANING[name])
     if name == "reproducibility":
         st.caption(assessment.recurrence_sentence())
-    points = event["selection"]["points"] if event else []
-    if points and points[0]["point_index"] != network:
-        atlas_frame.select(int(points[0]["point_index"]))
+    picked = lasso.chosen_rows(event)
+    if picked and picked[0] != network:
+        atlas_frame.select(picked[0])
         st.rerun()
     panels.table(atlas, network, table, COLUMNS, key="trust-table")
 

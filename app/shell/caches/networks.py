@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from app.figures import raster
 from app.figures.theme import colour_distances
-from app.shell import resources
+from app.shell import resources, wording
 from app.shell.caches.colours import network_colours
 from app.shell.caching import cached
 from fnprune_core.atlas import cortex, decoding, spectra, thresholds
@@ -130,6 +130,19 @@ def pole_facts(id: str, network: int, pole: int, z: float | None) -> dict[str, A
         "peak_layer": int(atlas.layout.layer_of_unit[values.argmax()]),
         "largest": float(values.max()),
     }
+
+
+def pole_sentence(id: str, network: int, pole: int, z: float | None) -> str:
+    """Return in words how many units a pole has, and where the strongest is."""
+    facts = pole_facts(id, network, pole, z)
+    if z is None:
+        sign = "positive" if pole > 0 else "negative"
+        counted = f"{wording.count(facts['n_units'], 'member')} with {sign} z"
+    else:
+        beyond = f"z above {z:g}" if pole > 0 else f"z below −{z:g}"
+        counted = f"{wording.count(facts['n_units'], 'unit')} with {beyond}"
+    place = f", the strongest in layer {facts['peak_layer']}" if facts["n_units"] else ""
+    return f"{counted}{place}"
 
 
 @cached(max_entries=8, made_of=resources.assessment_key)

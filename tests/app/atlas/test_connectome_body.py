@@ -5,6 +5,7 @@ import pytest
 
 from app.atlas.connectome import body
 from app.atlas.connectome import data as cache
+from app.atlas.connectome.graph_figures import edge_table
 from app.shell import resources, view_state
 from app.shell.images import files as images
 from app.widgets import atlas_frame
@@ -51,7 +52,7 @@ def test_spheres_stand_in_the_body_and_edges_are_the_strongest_pairs(placed, mon
     assert [(a, b) for a, b, _ in graph.edges] == [tuple(pair) for pair in edges.tolist()]
     assert [value for *_, value in graph.edges] == pytest.approx(values[tuple(edges.T)])
     assert graph.selected == 4
-    table = body.edge_table(atlas, values, edges)
+    table = edge_table(values, edges, cache.names(atlas.id), cache.MEASURES["fnc"])
     assert table["Connectivity"].tolist() == values[tuple(edges.T)].round(4).tolist()
 
 

@@ -124,7 +124,7 @@ def test_file_of_names_is_looked_at_then_taken_over(open_page, example, atlas) -
 
 def test_image_that_was_taken_away_comes_back_with_its_overlap(open_page, example, atlas) -> None:
     files = volumes.volume_files(
-        atlas, open_grid(resources.workspace(), atlas), exchange.names_of(atlas), z=2.0
+        atlas, open_grid(resources.workspace(), atlas), resources.network_names(atlas.id), z=2.0
     )
     at = open_page("files", **example.view(), z="2.0")
     labels, sidecar = (files[f"atlas-{atlas.id}_{end}"] for end in ("dseg.nii.gz", "volumes.json"))
@@ -149,7 +149,7 @@ def test_image_that_was_taken_away_comes_back_with_its_overlap(open_page, exampl
 
 def test_image_that_marks_nothing_is_not_said_to_overlap(open_page, example, atlas) -> None:
     files = volumes.volume_files(
-        atlas, open_grid(resources.workspace(), atlas), exchange.names_of(atlas), z=2.0
+        atlas, open_grid(resources.workspace(), atlas), resources.network_names(atlas.id), z=2.0
     )
     maps = nib.Nifti1Image.from_bytes(
         gzip.decompress(files[f"atlas-{atlas.id}_stat-z_statmap.nii.gz"])
@@ -176,7 +176,9 @@ def test_too_few_and_too_many_files_are_told(uploads) -> None:
 
 def test_archive_of_images_opens_and_is_complete(atlas) -> None:
     grid = open_grid(resources.workspace(), atlas)
-    packed = volumes.zipped(volumes.volume_files(atlas, grid, exchange.names_of(atlas), z=3.0))
+    packed = volumes.zipped(
+        volumes.volume_files(atlas, grid, resources.network_names(atlas.id), z=3.0)
+    )
     with zipfile.ZipFile(io.BytesIO(packed)) as archive:
         assert archive.testzip() is None
         assert len(archive.namelist()) == 6

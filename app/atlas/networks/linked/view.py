@@ -15,7 +15,7 @@ from app.shell import recipes, resources, view_state, wording
 from app.shell.caches import networks as cache
 from app.shell.caches.colours import network_colours
 from app.shell.images import addresses
-from app.widgets import frame, token_reader
+from app.widgets import frame, lasso, token_reader
 from app.widgets.picture import draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas, Passage
 
@@ -112,12 +112,8 @@ def _scatter(atlas: NetworkAtlas, network: int, ringed: Sequence[int]) -> None:
 
 
 def _take(key: str) -> None:
-    selection = view_state.widget(key)
-    points = [] if selection is None else selection.selection.points
-    if points:
-        number = points[0].get("customdata")
-        number = number[0] if isinstance(number, list) else number
-        view_state.change(network=int(number))
+    if picked := lasso.chosen_rows(view_state.widget(key)):
+        view_state.change(network=picked[0])
 
 
 def _map(atlas: NetworkAtlas, network: int) -> None:
