@@ -48,3 +48,13 @@ def drawn(at: AppTest, key: str) -> dict[str, Any]:
             data: dict[str, Any] = json.loads(element.proto.json)
             return data
     raise AssertionError(f"no component {key!r} on the page")
+
+
+def captions(at: AppTest) -> str:
+    """Return the captions of a page, a line each, as a person reads them."""
+    return "\n".join(each.value for each in at.caption).replace("\\", "")
+
+
+def alternatives(at: AppTest) -> list[str]:
+    """Return what the page's charts say of themselves."""
+    return [chart.proto.alt for chart in at.get("plotly_chart")]

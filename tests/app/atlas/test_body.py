@@ -16,13 +16,6 @@ from fnprune_core.progress import Cancelled
 
 
 @pytest.fixture
-def placed(example):
-    """The example with its cortex laid out."""
-    cortex.lay_out(resources.workspace(), example.atlas)
-    return example
-
-
-@pytest.fixture
 def state(monkeypatch):
     """A view of its own, as a session would hold it."""
     held = {"view": view_state.ViewState()}
@@ -47,11 +40,6 @@ def test_the_page_opens_in_the_body_from_a_link_old_ones_too(open_page, placed, 
     assert told.count("the layout is computed") == 1
     assert "Network 2 in the body of 3 layers" in told
     assert "Units beyond 1.5" in [metric.label for metric in at.metric]
-
-
-def test_by_layers_the_threshold_has_a_slider_of_the_page(open_page, placed) -> None:
-    at = open_page("atlas", **placed.view(), map="layers")
-    assert "Threshold |z|" in [slider.label for slider in at.slider]
 
 
 def test_places_are_laid_out_by_themselves_once_a_visit(open_page, example, monkeypatch) -> None:
@@ -143,6 +131,13 @@ def test_the_numbers_are_of_single_units_by_layer(placed) -> None:
     assert "largest z" not in table.columns
 
 
+def test_a_threshold_that_is_let_go_of_is_the_views(state) -> None:
+    set_threshold(4.26)
+    assert state["view"].z == 4.3
+    set_threshold(99.0)
+    assert state["view"].z == view_state.Z_RANGE[1]
+
+
 def test_words_count_the_raw_units_of_the_poles_that_are_shown(placed) -> None:
     atlas = resources.atlas(placed.atlas)
     n_above, n_below = int((atlas.maps[2] > 1.5).sum()), int((atlas.maps[2] < -1.5).sum())
@@ -150,10 +145,3 @@ def test_words_count_the_raw_units_of_the_poles_that_are_shown(placed) -> None:
     assert f"{n_above:,} units with z above 1.5" in both
     assert f"{n_below:,} units with z below −1.5" in both
     assert "below" not in body.in_words(atlas, 2, z=1.5, pole=1)
-
-
-def test_a_threshold_that_is_let_go_of_is_the_views(state) -> None:
-    set_threshold(4.26)
-    assert state["view"].z == 4.3
-    set_threshold(99.0)
-    assert state["view"].z == view_state.Z_RANGE[1]

@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pytest
 import tiny
-from driving import finish, press, said, view
+from driving import alternatives, captions, finish, press, said, view
 
 from app.atlas.compare.data import _recording_label
 from fnprune_core.atlas import network_atlas
@@ -56,14 +56,6 @@ def stranger(workspace, example, tmp_path) -> str:
         return group_ica.decompose(
             workspace, recording, settings=GroupICA(n_components=5, n_runs=1, max_iter=20)
         )
-
-
-def captions(at) -> str:
-    return "\n".join(c.value for c in at.caption).replace("\\", "")
-
-
-def alternatives(at) -> list[str]:
-    return [chart.proto.alt for chart in at.get("plotly_chart")]
 
 
 def test_one_atlas_alone_says_how_to_get_a_second(open_page, example) -> None:
@@ -134,17 +126,6 @@ def test_names_are_carried_over_and_the_origin_is_shown(open_page, example, seco
     assert read_identities(workspace, second)[network].network == partner
     assert f"Network {network} was network {partner} of atlas {example.atlas}" in captions(at)
     assert not any("<script>" in html.value for html in at.html)
-
-
-def test_identity_alone_is_offered_where_the_other_atlas_has_no_names(
-    open_page, example, second
-) -> None:
-    at = open_page("compare", **example.view(), other=second)
-    at.number_input(key="compare-threshold").set_value(0.05).run()
-    button = at.button(key="compare-carry")
-    assert button.label.startswith("Record the match of ")
-    assert not button.disabled
-    assert "has no names of your own" in captions(at)
 
 
 def test_label_of_a_recording_names_its_domains_or_says_that_there_are_more() -> None:
@@ -262,3 +243,14 @@ def test_a_deleted_recording_of_the_other_is_told(open_page, example, stranger, 
     at = open_page("compare", **example.view(), other=stranger)
     assert not at.exception
     assert "There is no recording" in said(at)
+
+
+def test_identity_alone_is_offered_where_the_other_atlas_has_no_names(
+    open_page, example, second
+) -> None:
+    at = open_page("compare", **example.view(), other=second)
+    at.number_input(key="compare-threshold").set_value(0.05).run()
+    button = at.button(key="compare-carry")
+    assert button.label.startswith("Record the match of ")
+    assert not button.disabled
+    assert "has no names of your own" in captions(at)

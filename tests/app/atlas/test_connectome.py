@@ -2,17 +2,13 @@
 
 import numpy as np
 import pytest
-from driving import press, view
+from driving import alternatives, press, view
 
 from app.atlas.connectome import data as cache
 from app.atlas.connectome import options
 from app.atlas.connectome.options import MEASURES, ConnectomeOptions
 from app.shell import codec, resources
 from fnprune_core.atlas import connectome, cortex
-
-
-def charts(at) -> list[str]:
-    return [chart.proto.alt for chart in at.get("plotly_chart")]
 
 
 def opened(open_page, example, show: str = "", **parameters: str):
@@ -25,7 +21,7 @@ def opened(open_page, example, show: str = "", **parameters: str):
 @pytest.mark.parametrize("measure", ["fnc", "dice"])
 def test_each_measure_opens_as_a_matrix_with_its_numbers(open_page, example, measure) -> None:
     at = opened(open_page, example, f"{measure}-bydomain", network="2", z="1.5")
-    (alternative,) = charts(at)
+    (alternative,) = alternatives(at)
     assert alternative.startswith(cache.MEASURES[measure].title)
     assert "ordered by the domain" in alternative
     values = cache.values(example.atlas, measure, 1.5)
@@ -49,7 +45,7 @@ def test_a_pair_in_the_url_is_told_in_every_measure(open_page, example) -> None:
 
 def test_graph_by_edges_and_at_the_places_of_the_cortex(open_page, example) -> None:
     at = opened(open_page, example, "graph-e20-cortex")
-    assert "3 strongest pairs" in charts(at)[0]
+    assert "3 strongest pairs" in alternatives(at)[0]
     assert any("no cortex yet" in caption.value for caption in at.caption)
     cortex.lay_out(resources.workspace(), example.atlas)
     at = opened(open_page, example, "graph-e20-cortex-domains")
@@ -82,7 +78,7 @@ def test_groups_by_rule_or_by_choice(open_page, example) -> None:
 
 def test_over_time_a_moment_and_states(open_page, example) -> None:
     at = opened(open_page, example, "time-w16-s2", network="1", session="0", token="20")
-    course, moment, states, strip = charts(at)
+    course, moment, states, strip = alternatives(at)
     assert "in windows of 16 tokens" in course
     assert any(header.value.startswith("Around token ") for header in at.subheader)
     assert moment.startswith("Connectivity between 6 networks")
@@ -92,7 +88,7 @@ def test_over_time_a_moment_and_states(open_page, example) -> None:
 
 def test_a_window_longer_than_the_sessions_gives_way(open_page, example) -> None:
     at = opened(open_page, example, "time-w256", session="1")
-    assert "in windows of 30 tokens" in charts(at)[0]
+    assert "in windows of 30 tokens" in alternatives(at)[0]
     assert codec.decode_words(ConnectomeOptions, view(at).show).width == 30
 
 

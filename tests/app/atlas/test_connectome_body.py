@@ -10,14 +10,6 @@ from app.shell import resources, view_state
 from app.shell.images import files as images
 from app.widgets import atlas_frame
 from app.widgets.body.viewer import Pick
-from fnprune_core.atlas import cortex
-
-
-@pytest.fixture
-def placed(example):
-    """The example with its cortex laid out."""
-    cortex.lay_out(resources.workspace(), example.atlas)
-    return example
 
 
 def test_the_page_opens_from_a_link_with_partners_beside(open_page, placed) -> None:

@@ -76,13 +76,6 @@ def test_networks_are_drawn_with_their_neighbours_and_a_click_selects(
     assert not at.exception
 
 
-def test_the_threshold_is_the_views(open_page, placed) -> None:
-    at = open_page("embedding", **placed.view(), z="2")
-    at.slider(key="embedding-z").set_value(4.0).run()
-    assert view(at).z == 4.0
-    assert "|z| above 4" in at.get("plotly_chart")[0].proto.alt
-
-
 def test_members_are_the_rule_where_they_are_known(open_page, placed, members_known) -> None:
     known = members_known
     units = embedding.open_embedding(

@@ -2,7 +2,6 @@
 
 import gzip
 import io
-import zipfile
 
 import nibabel as nib
 import numpy as np
@@ -172,13 +171,3 @@ def test_image_that_marks_nothing_is_not_said_to_overlap(open_page, example, atl
 def test_too_few_and_too_many_files_are_told(uploads) -> None:
     with pytest.raises(SettingsError, match=r"image.? and"):
         exchange._read_uploads([Upload(name, b"x") for name in uploads], lambda sidecar: None)
-
-
-def test_archive_of_images_opens_and_is_complete(atlas) -> None:
-    grid = open_grid(resources.workspace(), atlas)
-    packed = volumes.zipped(
-        volumes.volume_files(atlas, grid, resources.network_names(atlas.id), z=3.0)
-    )
-    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
-        assert archive.testzip() is None
-        assert len(archive.namelist()) == 6

@@ -5,24 +5,17 @@ import base64
 import numpy as np
 import pytest
 import tiny
-from driving import drawn, finish, press, said, view
+from driving import drawn, finish, press
 
 from app.atlas.live.options import LiveOptions
 from app.shell import codec, resources
 from app.shell.caches import live as cache
 from fnprune_core.atlas.live import recorded_run
-from fnprune_core.lesions.live import MOST_TOKENS, LiveOrder, run_live
+from fnprune_core.lesions.live import LiveOrder, run_live
 from fnprune_core.lesions.sites import Lesion, LesionSettings, LesionSites
 
 TEXT = " ".join(tiny.WORDS[5:25])
 KEY = "live-scanner"
-
-
-@pytest.fixture
-def loaded(example):
-    """The example, with its model in memory."""
-    resources.shelf().get(example.model, progress=lambda event: None)
-    return example
 
 
 def relative(data, run=0):
@@ -99,21 +92,6 @@ def test_where_a_person_stops_is_kept(open_page, loaded) -> None:
     at = open_page("live", **loaded.view(), text=TEXT, token="99999", show="read")
     assert not at.exception
     assert drawn(at, KEY)["token"] == 0
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        (" \n ", "no text"),
-        ("ab " * (MOST_TOKENS + 1), "1,001 tokens"),
-    ],
-)
-def test_texts_that_cannot_be_played_are_kept_and_told(open_page, loaded, text, message) -> None:
-    at = open_page("live", **loaded.view(), show="read")
-    at.text_area(key="live-text").set_value(text).run()
-    assert message in said(at)
-    assert not at.exception
-    assert at.text_area(key="live-text").value == view(at).text == text
 
 
 def test_long_texts_are_read_as_a_job_when_asked(open_page, loaded, monkeypatch) -> None:

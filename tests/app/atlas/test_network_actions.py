@@ -1,16 +1,12 @@
 """A network's gain while the model writes, and the heads that carry it."""
 
-from driving import finish, press
+from driving import captions, finish, press
 
 from app.atlas.networks.network_tasks import HEADS, KIND
 from app.shell import resources
 from app.shell.caches import networks as cache
 from fnprune_core.evaluation.results import DENSE
 from fnprune_core.evaluation.side_by_side import PRUNED
-
-
-def captions(at) -> str:
-    return " ".join(each.value for each in at.caption).replace("\\", "")
 
 
 def test_both_texts_are_written_and_a_move_of_the_slider_writes_again(open_page, example) -> None:

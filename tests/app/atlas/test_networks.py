@@ -2,31 +2,16 @@
 
 import numpy as np
 import pytest
-from driving import finish, press, said, view
+from driving import alternatives, captions, finish, press, said, view
 
 from app.atlas.networks import options as map_options
 from app.atlas.networks.options import MapOptions
 from app.shell import codec, resources
 from app.shell.view_state import ViewState, encode
-from fnprune_core.atlas import cortex, network_atlas
+from fnprune_core.atlas import network_atlas
 from fnprune_core.atlas.chance.calibration import read_calibration
 from fnprune_core.atlas.chance.names import domain_names
 from fnprune_core.storage.workspace import Workspace
-
-
-@pytest.fixture
-def placed(fresh, example):
-    """The example with its cortex laid out."""
-    cortex.lay_out(Workspace(fresh), example.atlas)
-    return example
-
-
-def alternatives(at) -> list[str]:
-    return [chart.proto.alt for chart in at.get("plotly_chart")]
-
-
-def captions(at) -> str:
-    return "\n".join(caption.value for caption in at.caption).replace("\\", "")
 
 
 @pytest.mark.parametrize(
@@ -160,18 +145,6 @@ def test_deciles_are_shown_from_strong_to_weak(open_page, placed) -> None:
     assert len(numbers) >= 8
     at.segmented_control(key="atlas-passages").set_value(False).run()
     assert view(at).show == ""
-
-
-def test_next_tokens_wait_for_the_model_and_then_stand_there(open_page, placed) -> None:
-    resources.shelf.clear()
-    at = open_page("atlas", **placed.view(), show="decoding", z="1.0")
-    assert not any("promotes" in alternative for alternative in alternatives(at))
-    press(at, "Load the model")
-    assert finish(at).state == "done"
-    at.run()
-    assert not at.error, said(at)
-    assert any("the network promotes" in alternative for alternative in alternatives(at))
-    assert "documents were shuffled 2,000 times" in captions(at)
 
 
 def test_gallery_order_and_filter_lead_the_arrow_keys(open_page, example) -> None:

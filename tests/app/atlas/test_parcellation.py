@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from driving import drawn, said, view
+from driving import alternatives, captions, drawn, said, view
 
 from app.atlas.parcellation import data as cache
 from app.atlas.parcellation import panels
@@ -15,22 +15,6 @@ from app.shell import codec, resources
 from app.shell.caches import colours
 from app.shell.images import files as images
 from app.widgets.body.viewer import Pick
-from fnprune_core.atlas import cortex
-
-
-@pytest.fixture
-def placed(example):
-    """The example with its cortex laid out."""
-    cortex.lay_out(resources.workspace(), example.atlas)
-    return example
-
-
-def charts(at) -> list[str]:
-    return [chart.proto.alt for chart in at.get("plotly_chart")]
-
-
-def captions(at) -> str:
-    return " ".join(caption.value for caption in at.caption).replace("\\", "")
 
 
 @pytest.mark.parametrize("map_", ["body", "3d", "layers"])
@@ -42,10 +26,10 @@ def test_each_picture_opens_from_a_link_and_old_links_open_the_body(
     assert not at.error
     assert at.toggle(key="parcels-only").value is True
     if map_ == "layers":
-        assert "of a layer" in charts(at)[0]
+        assert "of a layer" in alternatives(at)[0]
         assert at.slider(key="parcels-z").value == 1.5
     else:
-        assert not charts(at)
+        assert not alternatives(at)
         assert "(|z| above 1.5)" in captions(at)
         assert "the layout is computed" in captions(at)
     assert "(random directions: permuted" in captions(at)
@@ -101,7 +85,7 @@ def test_without_a_cortex_one_is_laid_out_and_layers_are_shown(open_page, exampl
     at = open_page("parcellation", **example.view())
     assert not at.exception
     assert resources.jobs().jobs()[0].kind == "lay_out"
-    assert "of a layer" in charts(at)[0]
+    assert "of a layer" in alternatives(at)[0]
 
 
 def test_a_threshold_that_no_unit_reaches_is_said(open_page, placed) -> None:
@@ -109,12 +93,6 @@ def test_a_threshold_that_no_unit_reaches_is_said(open_page, placed) -> None:
     assert not at.exception
     assert "no unit belongs to any network (|z| above 8)" in captions(at)
     assert not said(at)
-
-
-def test_options_of_other_pages_and_nonsense_are_passed_over() -> None:
-    assert codec.decode_words(ParcelOptions, "texts-negative-n-n99999-nx") == ParcelOptions()
-    for chosen in (ParcelOptions(), ParcelOptions(only=True)):
-        assert codec.decode_words(ParcelOptions, codec.encode_words(chosen)) == chosen
 
 
 @pytest.mark.parametrize("palette", PALETTES.values(), ids=PALETTES)
@@ -125,13 +103,6 @@ def test_all_but_the_selected_network_fade_by_layer(palette) -> None:
     assert drawn[2] == given[2]
     assert list(drawn) == list(faded(given, palette, kept={2}))
     assert Look(colours=given, names=look.names).drawn_colours(READING_ROOM) == given
-
-
-def test_regions_without_smoothing_are_those_of_single_units(placed) -> None:
-    atlas, grid = resources.atlas(placed.atlas), images.grid(placed.atlas)
-    labels, strengths = images.strongest_networks(atlas.id, 0)
-    found = np.where(grid.values(strengths) > 1.5, grid.values(labels) - 1, -1)
-    assert np.array_equal(found, atlas.parcellation(z=1.5))
 
 
 def test_the_body_and_the_legend_are_of_the_same_rule(open_page, placed, members_known) -> None:

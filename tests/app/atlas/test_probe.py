@@ -12,13 +12,6 @@ from fnprune_core.atlas.probe import MAX_TOKENS
 TEXT = " ".join(tiny.WORDS[5:25])
 
 
-@pytest.fixture
-def loaded(example):
-    """The example, with its model in memory."""
-    resources.shelf().get(example.model, progress=lambda event: None)
-    return example
-
-
 def test_read_loads_the_model_where_it_is_not_in_memory(open_page, example) -> None:
     at = open_page("probe", **example.view(), text=TEXT)
     assert not at.exception
@@ -134,16 +127,6 @@ def test_markup_and_controls_in_a_text_are_shown_as_text(open_page, loaded, monk
     figure = at.get("plotly_chart")[0].proto.spec
     assert "<b>x</b>" not in figure.replace("<b>0", "")
     assert "\0" not in figure
-
-
-def test_another_model_is_refused_with_its_fingerprint(open_page, example, tmp_path) -> None:
-    other = tmp_path / "other"
-    tiny.tiny_model("Llama", seed=1).save_pretrained(other)
-    tiny.toy_tokenizer().save_pretrained(other)
-    resources.shelf().get(str(other), progress=lambda event: None)
-    at = open_page("probe", **{**example.view(), "model": str(other)}, text=TEXT)
-    assert not at.exception
-    assert "fingerprint" in said(at)
 
 
 def test_a_deleted_recording_is_named(open_page, loaded) -> None:

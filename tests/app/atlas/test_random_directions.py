@@ -1,6 +1,6 @@
 """Networks beside random directions, on each page that shows their statistics."""
 
-from driving import finish, press, said
+from driving import captions, finish, press, said
 
 from app.learn import data as learned
 from app.shell.caches import directions as cache
@@ -10,7 +10,7 @@ from fnprune_core.atlas.chance.directions import KINDS
 def test_directions_are_made_once_and_stand_beside_each_statistic(open_page, example) -> None:
     link = {**example.view(), "network": "1"}
     lesson = {**link, "chapter": "localizers", "step": "do", "show": "open"}
-    assert "was not measured" in _captions(open_page("learn", **lesson))
+    assert "was not measured" in captions(open_page("learn", **lesson))
     at = open_page("atlas", **link, show="decoding")
     assert "random directions (95th percentile" not in said(at)
     press(at, "Compare with random directions")
@@ -56,9 +56,5 @@ def test_directions_are_made_once_and_stand_beside_each_statistic(open_page, exa
 
     contrast = learned.direction_contrast(example.atlas, "prose", "code", None)
     n = contrast.n_significant(by="documents")
-    told = _captions(open_page("learn", **lesson))
+    told = captions(open_page("learn", **lesson))
     assert f"Of as many random directions in the same units {n} have p < 0.05" in told
-
-
-def _captions(at) -> str:
-    return " ".join(each.value for each in at.caption)
