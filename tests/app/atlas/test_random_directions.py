@@ -42,12 +42,12 @@ def test_directions_are_made_once_and_stand_beside_each_statistic(open_page, exa
     explains = f"By itself it explains {variance.networks[1]:.2f} % of it; "
     assert (
         f"{explains}{variance.control_median():.2f} for random directions"
-        in f"{said(at)} {_captions(at)}"
+        in f"{said(at)} {captions(at)}"
     )
     for page in ("trust", "decompose"):
         at = open_page(page, **link, show="variance")
         assert not at.exception
-        assert "of the variance, as many random directions" in _captions(at), page
+        assert "of the variance, as many random directions" in captions(at), page
 
     at = open_page("connectome", **link, show="groups")
     assert not at.exception
