@@ -1,8 +1,11 @@
 """The head of every page of the atlas: its title, the selected network, what is missing."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from app.shell import glossary, resources, tasks, view_state
+from app.shell.caches import networks
 from app.widgets import frame, job_progress
 from app.widgets.controls import button, choose
 from fnprune_core.atlas.membership import shares_sentence
@@ -76,6 +79,47 @@ def label(atlas_id: str, network: int) -> str:
 def select(network: int) -> None:
     """Select another network in the view."""
     view_state.change(network=network)
+
+
+def viewed_session(atlas: NetworkAtlas, otherwise: int) -> int:
+    """Return the session in the view, or another where the atlas has no such session."""
+    session = view_state.view().session
+    return session if 0 <= session < len(networks.session_titles(atlas.id)) else otherwise
+
+
+def pick_session(
+    atlas: NetworkAtlas,
+    current: int,
+    *,
+    key: str,
+    numbers: Sequence[int] = (),
+    label: str = "Session",
+    help: str | None = None,
+) -> None:
+    """Draw the choice of a session; another one is in the view when the page runs again.
+
+    Parameters
+    ----------
+    numbers : sequence of int, optional
+        The sessions in the order in which they are offered; by number if not given.
+    """
+    titles = networks.session_titles(atlas.id)
+    offered = list(numbers or range(len(titles)))
+    key = f"{key}-{current}"
+    st.selectbox(
+        label,
+        offered,
+        index=offered.index(current),
+        format_func=titles.__getitem__,
+        key=key,
+        on_change=lambda: select_session(int(view_state.widget(key))),
+        help=help,
+    )
+
+
+def select_session(session: int) -> None:
+    """Select another session in the view, and no token of it."""
+    view_state.change(session=session, token=-1)
 
 
 def threshold(key: str, *, tip: str | None = None) -> float:

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import streamlit as st
 
-from app.atlas import sessions
 from app.atlas.carpet import data as cache
 from app.atlas.carpet.figures import Span, overview_carpet, session_carpet, stretch_carpet
 from app.shell import glossary, recipes, view_state
@@ -25,8 +24,8 @@ STRETCHES = (16, 32, 48)
 def show_session(atlas: NetworkAtlas, by: str) -> None:
     """Draw one session whole, and a stretch of it with its text."""
     numbers = cache.session_facts(atlas.id)["session"].tolist()
-    session = sessions.viewed(atlas, numbers[0])
-    sessions.choose(
+    session = atlas_frame.viewed_session(atlas, numbers[0])
+    atlas_frame.pick_session(
         atlas, session, key="carpet-session-of", numbers=numbers, help=glossary.tip("run")
     )
     pieces, n_dummy = cache.tokens(atlas.id, session)

@@ -3,7 +3,6 @@
 import numpy as np
 import streamlit as st
 
-from app.atlas import sessions
 from app.atlas.connectome import data as cache
 from app.atlas.connectome.dynamics_figures import dynamic_course, state_strip, states
 from app.atlas.connectome.options import MOST_STATES, WIDTHS, ConnectomeOptions, change, options
@@ -11,7 +10,7 @@ from app.atlas.connectome.panels import arranged
 from app.figures.markup import token_strip
 from app.figures.matrix import Arrangement, matrix
 from app.shell import recipes, resources, view_state
-from app.widgets import frame
+from app.widgets import atlas_frame, frame
 from app.widgets.browser_events import pick_cells
 from app.widgets.controls import choose
 from app.widgets.picture import draw_picture
@@ -20,11 +19,11 @@ from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 def choose_session(atlas: NetworkAtlas, network: int) -> int:
     """Draw the choice of session and window; return the session."""
-    session = sessions.viewed(atlas, resources.passages(atlas.id, network)[0].session)
+    session = atlas_frame.viewed_session(atlas, resources.passages(atlas.id, network)[0].session)
     view_state.change(session=session)
     left, middle, right = st.columns([3, 2, 1], vertical_alignment="bottom")
     with left:
-        sessions.choose(atlas, session, key="connectome-session")
+        atlas_frame.pick_session(atlas, session, key="connectome-session")
     page_options = options()
     n_tokens = int(np.bincount(atlas.tokens["session"].to_numpy()[~atlas.is_dummy])[session])
     widths = sorted(w for w in {*WIDTHS, page_options.width} if w <= n_tokens) or [max(8, n_tokens)]

@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.atlas import sessions, text_box
+from app.atlas import text_box
 from app.atlas.live import panels
 from app.atlas.live.live_tasks import KIND, Found, scan
 from app.atlas.live.options import READ, RECORDED, WRITE
@@ -119,8 +119,8 @@ if atlas_frame_opened is not None:
     with frame.explaining():
         chosen_source = panels.choose_source()
         if chosen_source == RECORDED:
-            session = sessions.viewed(opened_atlas, 0)
-            sessions.choose(
+            session = atlas_frame.viewed_session(opened_atlas, 0)
+            atlas_frame.pick_session(
                 opened_atlas,
                 session,
                 key="live-session",

@@ -7,13 +7,12 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from app.atlas import sessions
 from app.atlas.networks import options
 from app.figures import markup
 from app.figures.networks import time_course
 from app.shell import recipes, resources, view_state, wording
 from app.shell.caches import networks
-from app.widgets import controls, frame, token_reader
+from app.widgets import atlas_frame, controls, frame, token_reader
 from app.widgets.controls import button, choose
 from app.widgets.picture import draw_picture
 from app.widgets.search.copy_link import copy_link
@@ -107,7 +106,7 @@ def _go_to(passage: Passage, index: int) -> None:
 def show_course(atlas: NetworkAtlas, network: int) -> None:
     """Draw the time course over a session, its text, and the networks at the picked token."""
     view = view_state.view()
-    session = sessions.viewed(atlas, networks.passages(atlas.id, network, 0)[0].session)
+    session = atlas_frame.viewed_session(atlas, networks.passages(atlas.id, network, 0)[0].session)
     _session_chooser(atlas, session)
     values, texts, n_dummy = resources.session_course(atlas.id, network, session)
     token = view.token if 0 <= view.token < len(texts) else None
@@ -170,10 +169,10 @@ def _session_chooser(atlas: NetworkAtlas, session: int) -> None:
                 icon,
                 is_off=not 0 <= session + step < n_sessions,
                 key=f"course-{icon}",
-                does=sessions.select,
+                does=atlas_frame.select_session,
                 args=(session + step,),
             )
-        sessions.choose(atlas, session, key="course-session")
+        atlas_frame.pick_session(atlas, session, key="course-session")
 
 
 def _search_words(atlas: NetworkAtlas, network: int, session: int) -> list[int]:
