@@ -11,7 +11,6 @@ import pytest
 import tiny
 from driving import SESSION, drawn, finish, press, said, view
 
-from app import pages
 from app.pruning import checks, decisions, plan_card
 from app.pruning.lab import data as cache
 from app.pruning.lab import networks
@@ -103,8 +102,7 @@ def test_keys_move_decide_and_take_back(open_page, example) -> None:
 
 def test_keys_that_are_pressed_faster_than_the_page_runs_are_taken_each_once(monkeypatch) -> None:
     """Of two keys in one run of the page the first was lost."""
-    session = SessionState()
-    monkeypatch.setattr(view_state.st, "session_state", session)
+    monkeypatch.setattr(view_state.st, "session_state", {})
     monkeypatch.setattr(view_state.st, "query_params", QueryParameters())
     asked = [
         {"serial": 1, "does": "unprotect", "network": 0},
@@ -124,10 +122,6 @@ def test_keys_that_are_pressed_faster_than_the_page_runs_are_taken_each_once(mon
         {"page": "b", "actions": [{"serial": 2, "does": "protect", "network": 0}]}, n_networks=6
     )
     assert view_state.view().dropped == ()
-
-
-class SessionState(dict):
-    """What a session holds."""
 
 
 class QueryParameters(dict):
@@ -389,8 +383,5 @@ def test_bias_without_a_home_is_told_before_apply(open_page, example, monkeypatc
     monkeypatch.setattr(
         "fnprune_core.pruning.planner.bias_warning", lambda *_: "no home for a bias"
     )
-    at = open_page("record", **example.view())
-    press(at, "Load the model and estimate")
-    finish(at)
-    at.switch_page(pages.path("prune")).run()
-    assert "no home for a bias" in said(at)
+    resources.shelf().get(example.model, progress=ignore)
+    assert "no home for a bias" in said(open_page("prune", **example.view()))

@@ -55,29 +55,23 @@ def test_the_better_the_compensation_the_smaller_the_error(
     monkeypatch.setattr(compensation, "RIDGE", 0.0)
     recording = record_windows(language_model, tiny.toy_windows(n_dummy_tokens=0))
     removed = tiny.ragged_removal(language_model.layout)
-    choices = {
-        "none": Cut(removed=removed, compensation="none"),
-        "bias": Cut(removed=removed, compensation="bias"),
-        "columns": Cut(removed=removed, compensation="least-squares"),
-        "both": Cut(removed=removed, compensation="least-squares", intercept=True),
-    }
-    ones = np.ones(recording.n_tokens)
-    refits = dict(
-        zip(
-            choices,
-            compensate(language_model, recording, list(choices.values()), weights=ones),
-            strict=True,
+    cuts = [
+        Cut(removed=removed, compensation=name, intercept=intercept)
+        for name, intercept in (
+            ("none", False), ("bias", False), ("least-squares", False), ("least-squares", True),
         )
-    )
+    ]  # fmt: skip
+    ones = np.ones(recording.n_tokens)
+    refits = compensate(language_model, recording, cuts, weights=ones)
     for layer in (1, 2):
         weight = weights_of(language_model)[layer]
         x = signals_of_layer(recording, layer)
-        error = {
-            name: np.square(output_change(weight, x, removed[layer], each[layer])).sum()
-            for name, each in refits.items()
-        }
-        assert error["both"] < error["bias"] < error["none"]
-        assert error["both"] <= error["columns"] < error["none"]
+        none, bias, columns, both = (
+            np.square(output_change(weight, x, removed[layer], each[layer])).sum()
+            for each in refits
+        )
+        assert both < bias < none
+        assert both <= columns < none
 
 
 @pytest.mark.parametrize("intercept", [False, True])

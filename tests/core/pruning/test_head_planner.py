@@ -206,13 +206,6 @@ def test_files_for_other_heads_are_refused(llama, planned, workspace, tmp_path):
             importing.import_plan(workspace, llama, folder)
 
 
-def test_without_heads_to_remove_a_plan_is_as_before(llama, planned):
-    _, made, refits = planned(llama, PlanSettings(score="flap", sink_units=0))
-    assert not {"removed_groups", "group_counts"} & set(made.to_json())
-    assert "attention_ratio" not in made.to_json()["settings"]
-    assert all(refit.attention is None for refit in refits)
-
-
 def test_the_command_takes_a_share_of_attention_and_pins(llama, recording, workspace, tmp_path):
     llama.model.save_pretrained(tmp_path / "model")
     llama.tokenizer.save_pretrained(tmp_path / "model")

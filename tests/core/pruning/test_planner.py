@@ -65,6 +65,7 @@ def test_plans_that_mean_what_they_meant_are_written_as_before(workspace, llama,
     value = PruningPlan.read(workspace.folder("plans", id)).to_json()
     assert value["settings"] == before
     assert PruningPlan.from_json(value).settings.pinned_keep == ()
+    assert not {"removed_groups", "group_counts"} & set(value)
 
 
 def test_a_score_that_came_to_mean_another_makes_other_plans(workspace, llama, recording):
