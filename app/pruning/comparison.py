@@ -1,6 +1,6 @@
 """The comparison of a plan with the dense model and baselines: live, stopped, or finished."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import numpy as np
@@ -79,26 +79,12 @@ def headline(results: Mapping[str, Perplexity], plan_id: str) -> None:
         st.metric("Dense model, read so far", f"{results[DENSE].perplexity:.2f}")
 
 
-def live_headline(job_id: str) -> None:
-    """Draw the headline of a running comparison, polled in a fragment of its own."""
-    st.fragment(_draw_live_headline, run_every=1.5)(job_id)
-
-
-def _draw_live_headline(job_id: str) -> None:
-    job = resources.jobs().job(job_id)
-    if job is None or not job.is_active:
-        st.rerun()
+def live_headline(job: Job) -> None:
+    """Draw the headline of a running comparison."""
     planned = _planned_event(job)
     if planned is not None and planned.order is not None:
         st.caption(f"Of the plan {wording.plain(data.plan_name(_plan_of(job)))}, so far")
     headline(results_of(job), _plan_of(job))
-
-
-def evaluation_ids(job: Job | None, plan_id: str) -> Mapping[str, str]:
-    """Return the evaluations to be printed on a plan's model card, by label."""
-    if job is not None and isinstance(job.result, Comparison):
-        return job.result.evaluation_ids
-    return stored_rivals.evaluations_of(resources.workspace(), plan_id)
 
 
 def draw(
@@ -240,20 +226,24 @@ def _draw_protocol(results: Mapping[str, Perplexity], shared: Alike) -> None:
         st.caption(f"Drawn when more of the text is read: {', '.join(waiting)}.")
 
 
-def live(job_id: str) -> None:
-    """Draw a running comparison, polled in a fragment of its own."""
-    st.fragment(_draw_live, run_every=1.5)(job_id)
+def live(job: Job) -> None:
+    """Draw a running comparison."""
+    for event in job.events:
+        if isinstance(event, Planned) and event.note:
+            st.warning(wording.sentence(event.note), icon=":material/warning:")
+    draw(results_of(job), key="live", made_of=_plan_of(job))
 
 
-def _draw_live(job_id: str) -> None:
+def poll(job_id: str, draw_job: Callable[[Job], None]) -> None:
+    """Draw a running job in a fragment of its own, again and again; the page reruns at its end."""
+    st.fragment(_poll, run_every=1.5)(job_id, draw_job)
+
+
+def _poll(job_id: str, draw_job: Callable[[Job], None]) -> None:
     job = resources.jobs().job(job_id)
-    if job is not None and job.is_active:
-        for event in job.events:
-            if isinstance(event, Planned) and event.note:
-                st.warning(wording.sentence(event.note), icon=":material/warning:")
-        draw(results_of(job), key="live", made_of=_plan_of(job))
-    else:
+    if job is None or not job.is_active:
         st.rerun()
+    draw_job(job)
 
 
 def stopped(job: Job) -> None:

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from app.pruning.figures import ABOVE_DENSE, ABOVE_PLAN, ALL, PERPLEXITY, Mark, Quantity
+from app.pruning.figures import ABOVE_DENSE, ABOVE_PLAN, ALL, MARKS, PERPLEXITY, Quantity
 from app.pruning.prune_tasks import PLAN
 from app.shell import wording
 from fnprune_core.errors import FnpruneError
@@ -40,7 +40,7 @@ def role_of(label: str, plan: str = PLAN) -> Literal["dense", "plan", "baseline"
 
 def marks(
     results: Mapping[str, Perplexity], reference: str | None, *, plan: str = PLAN
-) -> list[Mark]:
+) -> pd.DataFrame:
     """Return each model on the whole text and on each domain; seeds of one score are one.
 
     Parameters
@@ -53,7 +53,7 @@ def marks(
     groups: dict[str, list[str]] = {}
     for label in results:
         groups.setdefault(_SEED.sub("", label), []).append(label)
-    all_marks: list[Mark] = []
+    rows = []
     for name, labels in groups.items():
         values_by_label = [_values_by_domain(results, label, reference) for label in labels]
         for domain in {name: None for values in values_by_label for name in values}:
@@ -61,17 +61,9 @@ def marks(
             value, error, spread = _pool_seeds(values_of_seeds, is_perplexity=reference is None)
             read = results[labels[0]]
             part = read if domain == ALL else read.by_domain()[domain]
-            all_marks.append(
-                Mark(
-                    label=shown_label(name),
-                    role=role_of(name, plan),
-                    domain=domain,
-                    value=value,
-                    error=error,
-                    spread=spread or part.sample.text(),
-                )
-            )
-    return all_marks
+            own_spread = spread or part.sample.text()
+            rows.append((shown_label(name), role_of(name, plan), domain, value, error, own_spread))
+    return pd.DataFrame(rows, columns=list(MARKS))
 
 
 def _values_by_domain(

@@ -1,7 +1,7 @@
 """Pictures of what pruning costs: models beside one another by domain, and cost against size."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -20,26 +20,9 @@ _SYMBOLS = ("circle", "square", "triangle-up", "cross", "hexagon", "star-triangl
 _MOST_NAME = 22
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
-    """One model on one domain.
-
-    Parameters
-    ----------
-    domain : str
-        `ALL` for the whole text.
-    value, error : float
-        Of the quantity that is drawn; NaN where there is none.
-    spread : str
-        What the error is over, for the hover: "documents", "3 seeds".
-    """
-
-    label: str
-    role: Role
-    domain: str
-    value: float
-    error: float
-    spread: str = ""
+#: Columns of a table of marks, a row per model and domain (`ALL` for the whole text): the quantity
+#: that is drawn with its error, NaN where there is none, and what the error is over ("documents").
+MARKS = ("label", "role", "domain", "value", "error", "spread")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,29 +39,36 @@ ABOVE_DENSE = Quantity(title="nats per token above dense", is_difference=True, d
 ABOVE_PLAN = Quantity(title="nats per token above your plan", is_difference=True, digits=4)
 
 
-def comparison_chart(marks: Sequence[Mark], quantity: Quantity, *, palette: Palette) -> Picture:
-    """Draw each model on each domain with ±1 standard error, the whole text on top."""
-    domains = sorted(dict.fromkeys(m.domain for m in marks), key=lambda name: name != ALL)
-    labels = list(dict.fromkeys(m.label for m in marks))
+def comparison_chart(marks: pd.DataFrame, quantity: Quantity, *, palette: Palette) -> Picture:
+    """Draw each model on each domain with ±1 standard error, the whole text on top.
+
+    Parameters
+    ----------
+    marks : DataFrame
+        With the columns `MARKS`.
+    """
+    domains = sorted(marks["domain"].unique(), key=lambda name: name != ALL)
+    labels = list(marks["label"].unique())
     figure = go.Figure()
-    markers = _markers([(m.label, m.role) for m in marks], palette)
+    markers = _markers(list(zip(marks["label"], marks["role"], strict=True)), palette)
     spacing = 0.8 / max(len(labels), 1)
-    for number, label in enumerate(labels):
-        marks_of_label = [m for m in marks if m.label == label]
+    for number, (label, own) in enumerate(marks.groupby("label", sort=False)):
         offset = (number - (len(labels) - 1) / 2) * spacing
+        places = np.array([domains.index(name) + offset for name in own["domain"]])
         points(
-            figure, np.array([m.value for m in marks_of_label]),
-            np.array([domains.index(m.domain) + offset for m in marks_of_label]),
-            marker=markers[label], colour=None, name=safe(label),
-            error_x=error([m.error for m in marks_of_label], thickness=1.4),
-            customdata=[[safe(m.domain), _mark_text(m, quantity)] for m in marks_of_label],
+            figure, own["value"], places,
+            marker=markers[str(label)], colour=None, name=safe(str(label)),
+            error_x=error(own["error"], thickness=1.4),
+            customdata=[
+                [safe(m["domain"]), _mark_text(m, quantity)] for m in own.to_dict("records")
+            ],
             hover="%{fullData.name}, %{customdata[0]}: %{customdata[1]}",
         )  # fmt: skip
     x = {"title": quantity.title, "showgrid": True, "nticks": 6}
     if quantity.is_difference:
         rule(figure, palette.quiet, x=0, dash="dot")
-    elif _is_wide([m.value for m in marks]):
-        x |= {"title": f"{quantity.title} (log)"} | _log_axis([m.value for m in marks])
+    elif _is_wide(marks["value"]):
+        x |= {"title": f"{quantity.title} (log)"} | _log_axis(marks["value"])
     rows = {"range": [len(domains) - 0.45, -0.55], "showgrid": False, "ticks": ""}
     style(
         figure, palette, height=92 + len(domains) * (22 + 13 * len(labels)), legend=True, x=x,
@@ -89,41 +79,38 @@ def comparison_chart(marks: Sequence[Mark], quantity: Quantity, *, palette: Pale
     return Picture(
         figure=figure,
         alternative=_comparison_sentence(marks, quantity),
-        table=pd.DataFrame(
-            {
-                "domain": [m.domain for m in marks],
-                "model": [m.label for m in marks],
-                quantity.title: [m.value for m in marks],
-                "± SE": [m.error for m in marks],
-                "error over": [m.spread for m in marks],
+        table=marks[["domain", "label", "value", "error", "spread"]].rename(
+            columns={
+                "label": "model", "value": quantity.title, "error": "± SE", "spread": "error over",
             }
         ),
-    )
+    )  # fmt: skip
 
 
-def _mark_text(mark: Mark, quantity: Quantity) -> str:
-    if not math.isfinite(mark.value):
+def _mark_text(mark: Mapping[Any, Any], quantity: Quantity) -> str:
+    if not math.isfinite(mark["value"]):
         return "not finite"
     sign = "+" if quantity.is_difference else ""
-    text = f"{mark.value:{sign}.{quantity.digits}f}"
-    if math.isfinite(mark.error):
-        text += f" ± {mark.error:.{quantity.digits}f}"
-    return f"{text} (over {safe(mark.spread)})" if mark.spread else text
+    text = f"{mark['value']:{sign}.{quantity.digits}f}"
+    if math.isfinite(mark["error"]):
+        text += f" ± {mark['error']:.{quantity.digits}f}"
+    return f"{text} (over {safe(mark['spread'])})" if mark["spread"] else text
 
 
-def _comparison_sentence(marks: Sequence[Mark], quantity: Quantity) -> str:
-    overall_marks = [m for m in marks if m.domain == ALL and math.isfinite(m.value)]
-    if not overall_marks:
+def _comparison_sentence(marks: pd.DataFrame, quantity: Quantity) -> str:
+    is_overall = (marks["domain"] == ALL) & np.isfinite(marks["value"].astype(float))
+    overall = marks[is_overall].to_dict("records")
+    if not overall:
         return f"{quantity.title.capitalize()}: nothing read yet."
-    mark_texts = [f"{m.label} {_mark_text(m, quantity)}" for m in overall_marks]
-    rivals = [m for m in overall_marks if m.role == "baseline"]
-    plan = next((m for m in overall_marks if m.role == "plan"), None)
+    mark_texts = [f"{m['label']} {_mark_text(m, quantity)}" for m in overall]
+    rivals = [m for m in overall if m["role"] == "baseline"]
+    plan = next((m for m in overall if m["role"] == "plan"), None)
     text = f"{quantity.title.capitalize()}, all domains: {', '.join(mark_texts)}."
     if plan is not None and rivals:
-        best_rival = min(rivals, key=lambda m: m.value)
-        relation = "below" if plan.value < best_rival.value else "not below"
-        name = f"{plan.label[:1].upper()}{plan.label[1:]}"
-        text += f" {name} is {relation} the best of the others, {best_rival.label}."
+        best_rival = min(rivals, key=lambda m: m["value"])
+        relation = "below" if plan["value"] < best_rival["value"] else "not below"
+        name = f"{plan['label'][:1].upper()}{plan['label'][1:]}"
+        text += f" {name} is {relation} the best of the others, {best_rival['label']}."
     return text
 
 
@@ -313,12 +300,12 @@ def overlap_profile(table: pd.DataFrame, *, first: str, second: str, palette: Pa
     )
 
 
-def _is_wide(values: Sequence[float]) -> bool:
+def _is_wide(values: Iterable[float]) -> bool:
     finite = [value for value in values if math.isfinite(value) and value > 0]
     return bool(finite) and max(finite) > 4 * min(finite)
 
 
-def _log_axis(values: Sequence[float]) -> dict[str, Any]:
+def _log_axis(values: Iterable[float]) -> dict[str, Any]:
     """Return ticks at 1, 2 and 5 times powers of ten, written out: bare digits say too little."""
     finite = [value for value in values if math.isfinite(value) and value > 0]
     powers = range(math.floor(math.log10(min(finite))), math.ceil(math.log10(max(finite))) + 1)

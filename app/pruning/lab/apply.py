@@ -224,7 +224,7 @@ def headline(form_state: Asked) -> None:
     """Draw the perplexity of texts kept and given up: of the plan that runs, or is open."""
     job = job_progress.job_of("prune")
     if job is not None and job.is_active:
-        comparison.live_headline(job.id)
+        comparison.poll(job.id, comparison.live_headline)
         return
     plan = view_state.view().plan
     if plan:
@@ -258,7 +258,7 @@ def results(form_state: Asked) -> None:
     """Draw the running comparison, a stopped one, or the finished one of the view's plan."""
     job = job_progress.job_of("prune")
     if job is not None and job.is_active:
-        comparison.live(job.id)
+        comparison.poll(job.id, comparison.live)
         return
     job_progress.follow("prune", on_done=take_plan)
     if job is not None and job.state == "cancelled":

@@ -13,9 +13,9 @@ from app.pruning.comparison_rows import comparison_table, marks
 from app.pruning.figures import (
     ABOVE_DENSE,
     ALL,
+    MARKS,
     PERPLEXITY,
     Level,
-    Mark,
     comparison_chart,
     overlap_profile,
     trade_chart,
@@ -48,7 +48,7 @@ def results():
 
 
 def test_marks_are_results_by_domain_and_seeds_are_one_with_their_spread(results) -> None:
-    found = {(m.label, m.domain): m for m in marks(results, None)}
+    found = {(m.label, m.domain): m for m in marks(results, None).itertuples()}
     assert found["your plan", ALL].value == results[PLAN].perplexity
     assert found["your plan", "code"].value == results[PLAN].by_domain()["code"].perplexity
     seeds = [results[f"random, seed {i}"] for i in range(2)]
@@ -58,7 +58,7 @@ def test_marks_are_results_by_domain_and_seeds_are_one_with_their_spread(results
     assert pooled.spread == "2 seeds"
     assert found["dense", ALL].spread == "6 documents"
     assert np.isnan(found["FLAP", ALL].value)
-    above = {(m.label, m.domain): m for m in marks(results, DENSE)}
+    above = {(m.label, m.domain): m for m in marks(results, DENSE).itertuples()}
     paired = paired_difference(results[PLAN], results[DENSE])
     assert above["your plan", ALL].value == paired.difference
     assert above["your plan", ALL].error == paired.standard_error
@@ -99,18 +99,16 @@ def test_the_comparison_has_the_whole_text_on_top_and_error_bars(results) -> Non
 
 
 def test_differences_have_a_line_at_zero_and_perplexities_far_apart_a_log_axis() -> None:
-    def mark(label, value, role="baseline"):
-        return Mark(label=label, role=role, domain=ALL, value=value, error=0.1)
+    def chart(*values, quantity=PERPLEXITY):
+        rows = [(f"model {i}", "baseline", ALL, v, 0.1, "") for i, v in enumerate(values)]
+        return comparison_chart(pd.DataFrame(rows, columns=MARKS), quantity, palette=PAPER)
 
-    near = comparison_chart([mark("a", 20.0), mark("b", 30.0)], PERPLEXITY, palette=PAPER)
-    far = comparison_chart([mark("a", 20.0), mark("b", 300.0)], PERPLEXITY, palette=PAPER)
-    zero = comparison_chart([mark("a", 0.1), mark("b", 3.0)], ABOVE_DENSE, palette=PAPER)
+    near, far, zero = chart(20.0, 30.0), chart(20.0, 300.0), chart(0.1, 3.0, quantity=ABOVE_DENSE)
     assert near.figure.layout.xaxis.type != "log"
     assert far.figure.layout.xaxis.type == "log"
     assert zero.figure.layout.xaxis.type != "log"
     assert any(shape.x0 == 0 for shape in zero.figure.layout.shapes)
-    empty = comparison_chart([], PERPLEXITY, palette=PAPER)
-    assert "nothing read yet" in empty.alternative
+    assert "nothing read yet" in chart().alternative
 
 
 def trade(**columns) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from fnprune_core.pruning.compensation import (
     Cut,
     compensate,
     least_squares_refit,
+    surgeon_refit,
 )
 
 
@@ -110,6 +111,19 @@ def test_least_squares_solves_the_stated_problem(llama, record_windows, intercep
         np.testing.assert_allclose(refits[layer].bias, solution[-1], rtol=1e-4, atol=1e-4)
     else:
         assert refits[layer].bias is None
+
+
+def test_the_brain_surgeon_leaves_no_error_that_kept_columns_could_make_up_for():
+    """min tr((W − V) G (W − V)ᵀ), damped, with V = 0 where units go: its slope is 0 elsewhere."""
+    rng = np.random.default_rng(0)
+    signals, weight, removed = rng.normal(size=(50, 6)), rng.normal(size=(4, 6)), np.array([1, 4])
+    statistics = CalibrationStatistics(mean=np.zeros(6), gram=signals.T @ signals / 50)
+    kept = np.setdiff1d(np.arange(6), removed)
+    change = weight.copy()
+    change[:, kept] -= surgeon_refit(weight, removed, statistics, False).columns.numpy()
+    slope = change @ damped(statistics.gram)
+    np.testing.assert_allclose(slope[:, kept], 0, atol=1e-5)
+    assert np.abs(slope[:, removed]).max() > 0.1
 
 
 def test_cuts_made_together_are_those_made_alone(llama, record_windows):
