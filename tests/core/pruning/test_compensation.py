@@ -12,6 +12,7 @@ from fnprune_core.pruning.compensation import (
     least_squares_refit,
     surgeon_refit,
 )
+from fnprune_core.scores.brain_surgeon import damped
 
 
 def weights_of(language_model):
