@@ -272,41 +272,24 @@ def overview_carpet(
         title_text="sessions, by domain", row=1, col=2,
     )  # fmt: skip
     figure.update_yaxes(range=[-0.5, top * 1.15])
+    means = _domain_means(values, rows, domains)
+    contrast = means.max(axis=1) / means.median(axis=1).clip(lower=1e-9)
+    clearest = int(contrast.argmax())
     return Picture(
         figure=figure,
-        alternative=_domains_sentence(values, rows, domains, len(sessions)),
-        table=_domain_table(values, rows, domains),
+        alternative=(
+            f"All {len(sessions)} sessions over {_rows_sentence(rows)}, tokens pooled by mean, z "
+            f"clipped at ±{LIMIT:g}; domains differ most in {rows.by} {means.index[clearest]}, "
+            f"strongest in {means.iloc[clearest].idxmax()}."
+        ),
+        table=means.round(3).reset_index(),
     )
 
 
 def _domain_means(
     values: NDArray[np.floating], rows: CarpetRows, domains: Sequence[Span]
-) -> tuple[list[int], NDArray[np.float64]]:
-    """Return the groups and their mean |z| in each domain: (groups, domains)."""
-    groups = np.unique(rows.group).tolist()
-    means = [
-        [np.abs(values[rows.group == k, d.first : d.last + 1]).mean() for d in domains]
-        for k in groups
-    ]
-    return groups, np.array(means, dtype=np.float64)
-
-
-def _domains_sentence(
-    values: NDArray[np.floating], rows: CarpetRows, domains: Sequence[Span], n_sessions: int
-) -> str:
-    groups, means = _domain_means(values, rows, domains)
-    contrast = means.max(axis=1) / np.maximum(np.median(means, axis=1), 1e-9)
-    clearest = int(contrast.argmax())
-    return (
-        f"All {n_sessions} sessions over {_rows_sentence(rows)}, tokens pooled by mean, z clipped "
-        f"at ±{LIMIT:g}; domains differ most in {rows.by} {groups[clearest]}, strongest in "
-        f"{domains[int(means[clearest].argmax())].name}."
-    )
-
-
-def _domain_table(
-    values: NDArray[np.floating], rows: CarpetRows, domains: Sequence[Span]
 ) -> pd.DataFrame:
-    groups, means = _domain_means(values, rows, domains)
-    columns = {d.name: means[:, i].round(3) for i, d in enumerate(domains)}
-    return pd.DataFrame({rows.by: groups, **columns})
+    """Return the mean |z| of each group of rows (the index) in each domain (a column)."""
+    magnitude = np.abs(values)
+    means = {d.name: magnitude[:, d.first : d.last + 1].mean(axis=1) for d in domains}
+    return pd.DataFrame(means, dtype=np.float64).groupby(rows.group).mean().rename_axis(rows.by)

@@ -90,8 +90,9 @@ def show_likeness(atlas: NetworkAtlas, other: NetworkAtlas) -> None:
         f"After the functional network fingerprint (arXiv 2601.22692): Spearman's ρ of time "
         f"courses within each of {likeness.n_sessions} sessions, averaged, over "
         f"{wording.plain(likeness.basis)}. By chance: the other atlas's time courses are shifted "
-        "circularly within each session by one random offset, and paired anew. Two models that "
-        "read the same words are always somewhat above chance, so look at how far."
+        "circularly within each session by one random offset, and paired anew. Networks that "
+        "follow the position in a text count as alike, and two models that read the same words are "
+        "always somewhat above chance, so look at how far."
     )
 
 

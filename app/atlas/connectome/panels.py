@@ -163,7 +163,8 @@ def show_graph(atlas: NetworkAtlas, network: int) -> None:
             PLACES,
             key="connectome-places",
             default=page_options.places,
-            help="By edges: connected networks are drawn together; distances are no measurement.",
+            help="By edges: connected networks are drawn together; distances are no measurement. "
+            "Nodes that would cover each other are moved apart.",
             is_labelled=True,
         )
         by_domain = choose(

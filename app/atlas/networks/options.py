@@ -77,10 +77,8 @@ def of_pole(values: NDArray[np.float32], pole: int) -> NDArray[np.float32]:
 
 def choose_section() -> str:
     """Draw the choice of what stands below the map; return it."""
-    viewed_section = options().section
-    chosen = choose("Section", SECTIONS, key=_SECTION, default=viewed_section)
-    if chosen != viewed_section:
-        change(section=chosen)
+    chosen = choose("Section", SECTIONS, key=_SECTION, default=options().section)
+    change(section=chosen)
     return chosen
 
 

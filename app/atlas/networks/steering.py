@@ -32,9 +32,8 @@ def show(atlas: NetworkAtlas, network: int) -> None:
         z = atlas_frame.units_shown(atlas)
         n_units = resources.n_members(atlas.id, network, z)
         st.caption(
-            f"Scales the activation of its {n_units:,} units ({atlas.rule(z)}), "
-            "those that serve attention sinks aside: 0 silences the "
-            "network, 1 leaves the model as it is, 2 doubles it."
+            f"Scales its {n_units:,} units ({atlas.rule(z)}), but those that serve attention "
+            "sinks: 0 silences the network, 1 leaves the model as it is, 2 doubles it."
         )
     with right:
         prompt = _prompt(atlas, network)
@@ -83,10 +82,11 @@ def _moved(atlas_id: str, network: int) -> None:
 
 def _prompt(atlas: NetworkAtlas, network: int) -> str:
     """Draw the prompt, at first the beginning of the network's strongest passage."""
-    viewed = view_state.view().prompt or _beginning(atlas, network)
-    key = _prompt_key(network)
+    key = f"steering-prompt-{network}"
     if view_state.widget(key) is None:
-        view_state.remember(key, viewed)
+        passage = cache.passages(atlas.id, network, 0)[0]
+        beginning = "".join(passage.pieces[: passage.centre + 1]).strip()
+        view_state.remember(key, view_state.view().prompt or beginning)
     return str(
         st.text_area(
             "Prompt",
@@ -98,17 +98,8 @@ def _prompt(atlas: NetworkAtlas, network: int) -> str:
     )
 
 
-def _prompt_key(network: int) -> str:
-    return f"steering-prompt-{network}"
-
-
 def _typed(network: int) -> str:
-    return str(view_state.widget(_prompt_key(network)) or "")
-
-
-def _beginning(atlas: NetworkAtlas, network: int) -> str:
-    passage = cache.passages(atlas.id, network, 0)[0]
-    return "".join(passage.pieces[: passage.centre + 1]).strip()
+    return str(view_state.widget(f"steering-prompt-{network}") or "")
 
 
 def _order(atlas: NetworkAtlas, network: int, gain: float, prompt: str) -> SteeringOrder:

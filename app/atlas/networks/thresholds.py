@@ -24,9 +24,8 @@ def offer(atlas: NetworkAtlas, network: int) -> None:
             _calibrated(atlas, network, calibration)
         st.caption(
             "Other rules look at this map alone and promise nothing: shares of all units, and two "
-            "that take the middle of the map for a Gaussian of units that take no part. Units have "
-            "heavier tails than that, so these two mark thousands even where no two units are "
-            "active together."
+            "that assume a Gaussian, which mark thousands even where no two units are active "
+            "together."
         )
         for suggestion in network_page.suggestions(atlas.id, network):
             if suggestion.threshold != suggestion.threshold:
@@ -63,12 +62,11 @@ def _calibrated(atlas: NetworkAtlas, network: int, calibration: Calibration) -> 
             "chance. That does not say that no unit takes part."
         )
     st.caption(
-        "Tests whether a unit covaries with this time course, as it was found on all texts; it "
-        "does not say that the network comes back, nor which units belong to it. Every unit was "
-        "shifted in time by itself, so that it has nothing to do with the network: "
-        "such units are at most 5 % of those beyond the calibrated threshold and one in 10,000 of "
-        "the map, and units beyond it keep their sign between halves of the documents (r of the "
-        f"two maps {calibration.agreement[network]:.2f})."
+        "Tests whether a unit covaries with this time course; it does not say that the network "
+        "comes back, nor which units belong to it. Units that were each shifted in time are at "
+        "most 5 % of those beyond the calibrated threshold and one in 10,000 of the map, and units "
+        "beyond it keep their sign between halves of the documents (r of the two maps "
+        f"{calibration.agreement[network]:.2f})."
     )
 
 

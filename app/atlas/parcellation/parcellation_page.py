@@ -27,10 +27,8 @@ def controls() -> str:
             key="parcels-only",
             help="Only the selected network keeps its colour.",
         )
-    if chosen != viewed:
-        view_state.change(map=chosen)
-    if fade_others != panels.options().only:
-        panels.change(only=fade_others)
+    view_state.change(map=chosen)
+    panels.change(only=fade_others)
     return chosen
 
 

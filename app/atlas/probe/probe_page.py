@@ -73,7 +73,7 @@ def show(atlas: NetworkAtlas, network: int, reading: Reading) -> None:
         networks_over_tokens(
             reading.relative(),
             reading.pieces,
-            names=[resources.network_name(atlas.id, k) for k in range(atlas.n_networks)],
+            names=resources.network_names(atlas.id),
             is_dummy=reading.is_dummy,
             selected=network,
             palette=frame.palette(),

@@ -26,13 +26,7 @@ def why_no_halves(id: str) -> str:
 def table(id: str, assessment: Assessment) -> pd.DataFrame:
     """Return one row a network: name, variance, kurtosis, and what was measured so far."""
     network_table = resources.network_table(id)
-    facts = pd.DataFrame(
-        {
-            "network": network_table["network"],
-            "name": [resources.network_name(id, k) for k in network_table["network"]],
-            "variance_alone": network_table["variance_alone"],
-            "variance_left_out": network_table["variance_left_out"],
-            "kurtosis": kurtosis(id),
-        }
-    )
+    columns = ["network", "variance_alone", "variance_left_out"]
+    facts = network_table[columns].assign(kurtosis=kurtosis(id))
+    facts.insert(1, "name", resources.network_names(id))
     return facts.join(assessment.columns())

@@ -1,9 +1,11 @@
 """Panels of the Unit page: the choice of the unit, and each thing that is measured of it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import streamlit as st
+from numpy.typing import ArrayLike
 
 from app.atlas import spared_words
 from app.atlas.unit import data as cache
@@ -42,8 +44,7 @@ def select(unit: int) -> None:
 
 def label(atlas: NetworkAtlas, unit: int) -> str:
     """Return a unit's layer and index, in words."""
-    layer, index = atlas.layout.locate(unit)
-    return f"layer {int(layer)}, unit {int(index):,}"
+    return short_label(atlas, unit).replace(" · ", ", unit ")
 
 
 def short_label(atlas: NetworkAtlas, unit: int) -> str:
@@ -100,17 +101,8 @@ def starting_points(atlas: NetworkAtlas, network: int, unit: int) -> None:
     """List the selected network's strongest units."""
     units = cache.ranked(atlas.id, network)[:_N_STARTING]
     z = atlas.maps[network, units]
-    largest_z = max(float(np.abs(z).max()), 1e-12)
     bar_list(
-        [
-            {
-                "id": int(u),
-                "name": short_label(atlas, int(u)),
-                "note": signed(v, ".1f"),
-                "share": v / largest_z,
-            }
-            for u, v in zip(units, z.tolist(), strict=True)
-        ],
+        _rows(units, z, [short_label(atlas, u) for u in units], [signed(v, ".1f") for v in z]),
         key="unit-start",
         on_pick=select,
         selected=unit,
@@ -136,7 +128,7 @@ def numbers(atlas: NetworkAtlas, unit: int) -> None:
 def networks(atlas: NetworkAtlas, network: int, unit: int) -> None:
     """Draw the networks that a unit loads on; a press selects one."""
     z = atlas.maps[:, unit]
-    names = [resources.network_name(atlas.id, k) for k in range(atlas.n_networks)]
+    names = resources.network_names(atlas.id)
     draw_picture(
         unit_loadings(
             z,
@@ -149,17 +141,9 @@ def networks(atlas: NetworkAtlas, network: int, unit: int) -> None:
         made=recipes.code("unit-loadings", atlas=atlas.id, unit=unit),
     )
     order = np.argsort(-np.abs(z), kind="stable")[:6]
-    largest_z = max(float(np.abs(z).max()), 1e-12)
+    titles = [f"{k} · {names[k]}" for k in order]
     bar_list(
-        [
-            {
-                "id": int(k),
-                "name": f"{k} · {names[k]}",
-                "note": f"z {signed(z[k], '.1f')}",
-                "share": float(z[k] / largest_z),
-            }
-            for k in order
-        ],
+        _rows(order, z[order], titles, [f"z {signed(z[k], '.1f')}" for k in order]),
         key="unit-networks",
         on_pick=lambda k: view_state.change(network=k),
         selected=network,
@@ -253,22 +237,26 @@ def _units(atlas: NetworkAtlas, units: Sequence[int], values: Sequence[float], *
     if not units:
         st.caption("None.")
         return
-    strongest = np.abs(atlas.maps[:, list(units)]).argmax(axis=0).tolist()
-    largest_value = max(*(abs(value) for value in values), 1e-12)
+    strongest = np.abs(atlas.maps[:, list(units)]).argmax(axis=0)
+    notes = [f"{signed(v, '.2f')} · net {k}" for v, k in zip(values, strongest, strict=True)]
     bar_list(
-        [
-            {
-                "id": unit,
-                "name": short_label(atlas, unit),
-                "note": f"{signed(value, '.2f')} · net {k}",
-                "share": value / largest_value,
-            }
-            for unit, value, k in zip(units, values, strongest, strict=True)
-        ],
+        _rows(units, values, [short_label(atlas, u) for u in units], notes),
         key=key,
         on_pick=select,
         name="Units, each with its strongest network",
     )
+
+
+def _rows(
+    ids: Iterable[int], values: ArrayLike, names: Sequence[str], notes: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Return rows of `bar_list`, each as long as its share of the largest magnitude."""
+    shares = np.asarray(values, dtype=np.float64)
+    shares = shares / max(float(np.abs(shares).max()), 1e-12)
+    return [
+        {"id": int(id), "name": name, "note": note, "share": share}
+        for id, name, note, share in zip(ids, names, notes, shares.tolist(), strict=True)
+    ]
 
 
 def weights(atlas: NetworkAtlas, unit: int) -> None:
@@ -280,15 +268,12 @@ def weights(atlas: NetworkAtlas, unit: int) -> None:
         return
     left, middle, right = st.columns([3, 2, 2], gap="large")
     with left:
-        norms = cache.weight_norms(unit, model)
         st.markdown("**Norms of its weights**")
         st.table(
             {
-                wording.plain(
-                    weight_norm.name
-                ): f"{weight_norm.norm:.3g}, number {weight_norm.rank:,} of "
-                f"{weight_norm.n_units:,} in the layer"
-                for weight_norm in norms
+                wording.plain(each.name): f"{each.norm:.3g}, number {each.rank:,} of "
+                f"{each.n_units:,} in the layer"
+                for each in cache.weight_norms(unit, model)
             },
             border="horizontal",
             alt="Norms of the unit's weights, with their rank in the layer",

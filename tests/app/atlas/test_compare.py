@@ -197,36 +197,19 @@ def test_an_atlas_that_does_not_exist_is_told_and_put_away(open_page, example, s
     assert view(at).atlas == example.atlas
 
 
-@pytest.mark.parametrize(
-    ("page", "damage"), [("atlas", "cut"), ("compare", "gone"), ("atlas", "schema")]
-)
-def test_a_damaged_atlas_is_told_on_its_pages(open_page, example, fresh, page, damage) -> None:
-    folder = fresh / "decompositions" / example.atlas
-    arrays = folder / "decomposition.safetensors"
-    if damage == "cut":
-        arrays.write_bytes(arrays.read_bytes()[:5000])
-    elif damage == "gone":
-        arrays.unlink()
-    else:
-        manifest = folder / "manifest.json"
-        manifest.write_text(
-            manifest.read_text().replace('"schema_version": 1', '"schema_version": 9')
-        )
-    at = open_page(page, **example.view())
+def test_a_damaged_atlas_is_told_on_its_pages(open_page, example, fresh) -> None:
+    arrays = fresh / "decompositions" / example.atlas / "decomposition.safetensors"
+    arrays.write_bytes(arrays.read_bytes()[:5000])
+    at = open_page("atlas", **example.view())
     assert not at.exception
-    assert {"cut": "5,000 bytes, expected", "gone": "is missing", "schema": "a newer fnprune"}[
-        damage
-    ] in said(at)
-    assert "decompose again" in said(at) or "Update fnprune" in said(at)
+    assert "5,000 bytes, expected" in said(at)
+    assert "decompose again" in said(at)
     assert view(at).atlas == example.atlas
 
 
-@pytest.mark.parametrize("damage", ["cut", "no recording"])
-def test_a_damaged_other_is_told_beside_the_choice(
-    open_page, example, second, fresh, damage
-) -> None:
+def test_a_damaged_other_is_told_beside_the_choice(open_page, example, second, fresh) -> None:
     arrays = fresh / "decompositions" / second / "decomposition.safetensors"
-    arrays.write_bytes(arrays.read_bytes()[:-40] if damage == "cut" else b"no tensors")
+    arrays.write_bytes(arrays.read_bytes()[:-40])
     at = open_page("compare", **example.view(), other=second)
     assert not at.exception
     assert "it is damaged" in said(at)
