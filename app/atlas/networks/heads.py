@@ -64,11 +64,9 @@ def _offer(atlas: NetworkAtlas) -> None:
         return
     model = model_offer.in_memory(atlas)
     recording = resources.recording(atlas.decomposition.recording_id)
-    seconds = (
-        ""
-        if model is None
-        else (f", about {wording.duration(recording.n_tokens * model.seconds_per_token())}")
-    )
+    seconds = ""
+    if model is not None:
+        seconds = f", about {wording.duration(recording.n_tokens * model.seconds_per_token())}"
     st.caption(
         "A recording holds the units of the MLPs alone: for the heads its texts are read once "
         f"more, for all networks at once{seconds}."

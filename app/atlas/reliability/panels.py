@@ -101,23 +101,15 @@ def measure(atlas: NetworkAtlas) -> None:
     job_progress.follow(KIND, on_done=lambda _: None)
     if missing_parts:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            button(
-                "Measure" if not measured_parts else "Measure the rest",
-                "fact_check",
-                kind="primary",
-                does=_start,
-                args=(atlas.id, missing_parts),
-            )
+            task = trust_tasks.assess(atlas=atlas.id, parts=missing_parts)
+            label = "Measure the rest" if measured_parts else "Measure"
+            button(label, "fact_check", kind="primary", does=job_progress.start, args=(task,))
             names = ", ".join(assess.PARTS[name].title.lower() for name in missing_parts)
             st.caption(
                 f"To do: {names}. Together they take some minutes; each appears when it is done, "
                 "and finished ones are kept if you stop.",
                 width="stretch",
             )
-
-
-def _start(atlas_id: str, parts: list[str]) -> None:
-    job_progress.start(trust_tasks.assess(atlas=atlas_id, parts=parts))
 
 
 def watch(job: Job) -> None:
@@ -189,11 +181,11 @@ def comparable(assessment: Assessment) -> list[str]:
 
 def null_values(assessment: Assessment, column: str) -> dict[str, NDArray[np.float64]]:
     """Return the values of each null that speaks to a column."""
-    figure = next(name for name, table_column in OF_NULL.items() if table_column == column)
     return {
         NULLS[null]: getattr(getattr(assessment, null), figure)
         for null, figures in SPEAKS_TO.items()
-        if figure in figures and getattr(assessment, null) is not None
+        for figure in figures
+        if OF_NULL[figure] == column and getattr(assessment, null) is not None
     }
 
 
