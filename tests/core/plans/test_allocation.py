@@ -129,10 +129,13 @@ def test_global_ranks_scores_standardised_within_each_layer() -> None:
     assert all(len(part) for part in choice.removed)
 
 
-def test_global_keeps_a_unit_of_each_layer_even_where_all_score_alike() -> None:
+@pytest.mark.parametrize("allocation", ALLOCATIONS)
+def test_a_unit_of_each_layer_stays_even_where_all_score_alike(allocation) -> None:
     layout = UnitLayout((5, 5))
-    choice = choose(np.ones(10), layout, ratio=0.8, allocation="global")
+    choice = choose(np.ones(10), layout, ratio=0.8, allocation=allocation)
     assert [len(part) for part in choice.removed] == [4, 4]
+    with pytest.raises(RatioError, match=r"at most 0\.800 of all units"):
+        choose(np.ones(10), layout, ratio=0.9, allocation=allocation)
 
 
 # Which units go
