@@ -17,7 +17,8 @@ from typing import Any
 from fnprune_core.decomposition.group_ica import GroupICA, decompose
 from fnprune_core.evaluation.compare import compare, evaluation_windows
 from fnprune_core.evaluation.results import DENSE
-from fnprune_core.lesions.run import LesionOrder, estimate_lesions, lesion_study
+from fnprune_core.lesions.order import LesionOrder, estimate_lesions
+from fnprune_core.lesions.run import lesion_study
 from fnprune_core.lesions.sites import Lesion, LesionSettings, domain_stimuli
 from fnprune_core.models.loading import load_model
 from fnprune_core.models.pace import FACTORS

@@ -44,7 +44,7 @@ from fnprune_core.evaluation.history import history
 from fnprune_core.evaluation.results import open_evaluation
 from fnprune_core.evaluation.side_by_side import open_generation
 from fnprune_core.export.speed import open_speed
-from fnprune_core.lesions.run import lesion_studies, open_lesions
+from fnprune_core.lesions.stored import lesion_studies, open_lesions
 from fnprune_core.lesions.writing import open_lesion_text
 from fnprune_core.localizers.run import localizers_of, open_localizer
 from fnprune_core.plans import decision_log

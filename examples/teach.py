@@ -25,8 +25,10 @@ from fnprune_core.atlas import network_atlas
 from fnprune_core.decomposition import group_ica
 from fnprune_core.decomposition.group_ica import GroupICA
 from fnprune_core.evaluation import compare
-from fnprune_core.lesions.run import LesionOrder, lesion_study, open_lesions
+from fnprune_core.lesions.order import LesionOrder
+from fnprune_core.lesions.run import lesion_study
 from fnprune_core.lesions.sites import Lesion, LesionSettings, domain_stimuli
+from fnprune_core.lesions.stored import open_lesions
 from fnprune_core.models.loading import load_model
 from fnprune_core.recording import record
 from fnprune_core.recording.recording import RecordingSettings

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from fnprune_core.lesions.run import LesionOrder
+from fnprune_core.lesions.order import LesionOrder
 from fnprune_core.lesions.sites import Lesion, LesionSettings
 
 SETTINGS = LesionSettings(z=1.5, sink_units=1, n_random=2)

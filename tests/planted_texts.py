@@ -25,7 +25,8 @@ from fnprune_core.decomposition.group_ica import GroupICA
 from fnprune_core.errors import NotConvergedWarning
 from fnprune_core.evaluation import compare, side_by_side
 from fnprune_core.evaluation.generation import Prompt, Sampling
-from fnprune_core.lesions.run import LesionOrder, lesion_study
+from fnprune_core.lesions.order import LesionOrder
+from fnprune_core.lesions.run import lesion_study
 from fnprune_core.lesions.sites import Lesion, LesionSettings, domain_stimuli
 from fnprune_core.localizers.decoding import DecodingSettings
 from fnprune_core.localizers.run import localize

@@ -18,7 +18,8 @@ from fnprune_core.atlas.annotation_files import Annotation
 from fnprune_core.atlas.annotations import annotate
 from fnprune_core.errors import NotConvergedWarning
 from fnprune_core.evaluation import compare
-from fnprune_core.lesions.run import LesionOrder, lesion_study
+from fnprune_core.lesions.order import LesionOrder
+from fnprune_core.lesions.run import lesion_study
 from fnprune_core.lesions.sites import Lesion, LesionSettings, domain_stimuli
 from fnprune_core.models.loading import load_model
 from fnprune_core.report import material

@@ -14,9 +14,9 @@ from starlette.middleware import Middleware
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.doors import answers, here, patience, people, visits
+from app.doors import answers, here, origins, patience, people, visits
 from app.doors.crowd import Crowd
-from app.doors.requests import HOST, PARAMETER, Request, name_of, netloc, pass_cookie, read_request
+from app.doors.requests import HOST, PARAMETER, Request, netloc, pass_cookie, read_request
 from app.doors.settings import DoorSettings
 
 #: What the guard tells the script of a visit, so that it knows it was let in by a guard.
@@ -28,8 +28,6 @@ _MONTH_S = 30 * 86_400
 _MAX_FORM_BYTES = 8192
 #: What a wrong token costs, however it comes, and how many are answered at once.
 _WRONG_S, _N_WRONG = 0.5, 20
-#: Pictures and files of pages: no link leads there, and pages elsewhere may not show them.
-_OWN_PATHS = ("/_fnprune/", "/app/static/", "/media/", "/static/", "/component/")
 #: Nothing is loaded from another server, whatever a text says; links are for people to follow.
 _POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob: data:; "
@@ -95,7 +93,7 @@ class Guard:
         path = request.path.removeprefix(base)
         if path == _HEALTH and request.is_local and request.method in ("GET", "HEAD"):
             return None  # a container asks itself whether it is well; the answer is "ok"
-        refused = self._refused(request)
+        refused = origins.refusal(request, self._door)
         if refused:
             return _page(refused, 403, request)
         if self._door.is_private or self._may_pass(request):
@@ -110,18 +108,6 @@ class Guard:
         if request.guesses:
             await self._slow()
         return self._ask(request, base, is_wrong=request.token is not None)
-
-    def _refused(self, request: Request) -> str:
-        """Return the page for who comes by a way that is not the server's, whoever it is."""
-        if self._door.is_private and not request.is_local:
-            return answers.from_elsewhere(request.host)
-        if not self._door.knows(request.name):
-            return answers.unknown_name(request.host)
-        if not self._is_own_origin(request):
-            return answers.unknown_name(netloc(request.origin))
-        if not request.is_socket and self._is_for_another_page(request):
-            return answers.another_page()
-        return ""
 
     def _without_token(self, request: Request) -> Response | None:
         """Return the redirect that takes the token out of a page's address, if it is there."""
@@ -145,38 +131,6 @@ class Guard:
 
     def _is_token(self, text: str) -> bool:
         return hmac.compare_digest(text.encode(), self._door.token.encode())
-
-    def _is_own_origin(self, request: Request) -> bool:
-        """Whether a request that can change something comes from a page of this server."""
-        if not request.origin or (not request.is_socket and request.method in ("GET", "HEAD")):
-            return True
-        return self._is_own(request, request.origin)
-
-    def _is_own(self, request: Request, address: str) -> bool:
-        """Whether an address, of an origin or a referrer, is one of this server."""
-        origin = netloc(address).lower()
-        if origin and origin == request.host.lower():
-            return True
-        # Behind a proxy that puts its own name into Host, only the origin tells the page's.
-        return self._door.is_told_of(name_of(origin))
-
-    def _is_for_another_page(self, request: Request) -> bool:
-        """Whether a page of another server, or another port of this machine, asks for something.
-
-        It may lead people to a page of ours by a link, and no more: pictures cost their drawing.
-        A browser that does not say whose page asks names it as the origin or the referrer.
-        """
-        path = request.path.removeprefix(here.base_path())
-        is_of_pages = path.startswith(_OWN_PATHS)
-        site = request.headers.get("sec-fetch-site", "")
-        if site in ("same-origin", "none"):
-            return False
-        if not site:
-            asking = request.origin or request.headers.get("referer", "")
-            return is_of_pages and bool(asking) and not self._is_own(request, asking)
-        is_link = request.headers.get("sec-fetch-mode") == "navigate"
-        is_window = request.headers.get("sec-fetch-dest", "document") == "document"
-        return is_of_pages or not (is_link and is_window)
 
     async def _enter(self, request: Request, receive: Receive, base: str) -> Response:
         """Read the form of the token's page."""
@@ -230,7 +184,7 @@ class Guard:
         """Tell the script that a guard let the visit in, and Streamlit whose page is asking."""
         headers = [(k, v) for k, v in scope["headers"] if k.lower() != PASSED_HEADER.encode()]
         headers.append((PASSED_HEADER.encode(), self._pass.encode()))
-        if request.origin and self._is_own_origin(request):
+        if request.origin and origins.is_own_origin(request, self._door):
             # Streamlit compares the two, and a proxy may have put its own name in the first.
             origin = netloc(request.origin).encode("latin-1", errors="replace")
             headers = [(k, origin if k.lower() == b"host" else v) for k, v in headers]

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from fnprune_core.lesions.run import lesion_studies
 from fnprune_core.lesions.sites import Lesion
+from fnprune_core.lesions.stored import lesion_studies
 from fnprune_core.lesions.study import LesionStudy
 from fnprune_core.localizers import control, run
 from fnprune_core.localizers.glm import LEVEL

@@ -23,7 +23,7 @@ from fnprune_core.evaluation.history import History, PlanRecord, history
 from fnprune_core.evaluation.results import Perplexity
 from fnprune_core.evaluation.side_by_side import SideBySide, open_generation
 from fnprune_core.export.speed import Speed, open_speed
-from fnprune_core.lesions.run import lesion_studies, open_lesions
+from fnprune_core.lesions.stored import lesion_studies, open_lesions
 from fnprune_core.lesions.study import LesionStudy
 from fnprune_core.localizers.results import LocalizerResult
 from fnprune_core.localizers.run import localizers_of, open_localizer

@@ -14,7 +14,8 @@ from fnprune_core.atlas import annotation_files, annotations
 from fnprune_core.atlas.annotation_files import Annotation
 from fnprune_core.atlas.network_atlas import open_atlas
 from fnprune_core.evaluation.compare import evaluation_windows
-from fnprune_core.lesions.run import LesionOrder, lesion_study
+from fnprune_core.lesions.order import LesionOrder
+from fnprune_core.lesions.run import lesion_study
 from fnprune_core.lesions.sites import LesionSettings, domain_stimuli
 from fnprune_core.localizers import ready_made
 from fnprune_core.localizers.run import localize

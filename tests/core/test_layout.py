@@ -25,6 +25,10 @@ COVERED_ELSEWHERE: dict[str, str] = {
     "inputs/nifti_volumes.py": "What images are read by: "
     "core/atlas/images/test_volumes.py, and how much memory that takes in "
     "core/inputs/test_memory.py.",
+    "lesions/reading.py": "Steps of a study, here and by workers: core/lesions/test_run.py and "
+    "core/machine/test_workers.py.",
+    "lesions/stored.py": "A study that was stopped, killed or taken over: "
+    "core/lesions/test_run.py; one of networks that moved: core/test_moved_networks.py.",
     "localizers/results.py": "A result is what a run saves: its tables are compared with the run "
     "in core/localizers/test_run.py.",
     "models/attention_modules.py": "Data alone: every family is cut by it in "

@@ -17,8 +17,10 @@ from fnprune_core.decomposition.numbering import fingerprint_at
 from fnprune_core.errors import NetworksMovedError, PlanError
 from fnprune_core.evaluation.compare import evaluation_windows
 from fnprune_core.evaluation.generation import Prompt, Sampling
-from fnprune_core.lesions.run import LesionOrder, lesion_study, open_lesions
+from fnprune_core.lesions.order import LesionOrder
+from fnprune_core.lesions.run import lesion_study
 from fnprune_core.lesions.sites import Lesion, domain_stimuli
+from fnprune_core.lesions.stored import open_lesions
 from fnprune_core.lesions.writing import WritingOrder, open_lesion_text, write_under_lesion
 from fnprune_core.localizers.run import localize, open_localizer
 from fnprune_core.models.loading import load_model

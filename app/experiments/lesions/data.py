@@ -8,11 +8,8 @@ from app.shell.caching import cached
 from fnprune_core.errors import CorruptArtifactError, NetworksMovedError
 from fnprune_core.evaluation.side_by_side import SideBySide
 from fnprune_core.lesions.patients import Patient, patients
-from fnprune_core.lesions.run import (
-    lesion_studies,
-    open_lesions,
-)
 from fnprune_core.lesions.sites import Lesion, Stimuli
+from fnprune_core.lesions.stored import lesion_studies, open_lesions
 from fnprune_core.lesions.study import LesionStudy
 from fnprune_core.lesions.writing import open_lesion_text
 from fnprune_core.models.language_model import LanguageModel

@@ -9,7 +9,7 @@ from app.widgets import atlas_frame, frame, job_progress, model_offer, text_pick
 from app.widgets.controls import button, choose, number
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.evaluation.intervals import MIN_DOCUMENTS
-from fnprune_core.lesions.run import LesionOrder, estimate_lesions
+from fnprune_core.lesions.order import LesionOrder, estimate_lesions
 from fnprune_core.lesions.sites import TARGETS, Lesion, LesionSettings, Stimuli, Target
 from fnprune_core.localizers.ready_made import READY
 from fnprune_core.models.language_model import LanguageModel

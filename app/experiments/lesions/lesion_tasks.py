@@ -9,7 +9,8 @@ from app.shell.tasks import Run, task
 from app.shell.text_choice import TextChoice
 from fnprune_core.evaluation import compare
 from fnprune_core.lesions.on_localizers import ready_stimuli
-from fnprune_core.lesions.run import LesionOrder, lesion_study
+from fnprune_core.lesions.order import LesionOrder
+from fnprune_core.lesions.run import lesion_study
 from fnprune_core.lesions.sites import Stimuli, domain_stimuli
 from fnprune_core.lesions.study import LesionStudy
 from fnprune_core.lesions.writing import WritingOrder, write_under_lesion

@@ -26,7 +26,7 @@ from app.widgets.browser_events import is_narrow, pick_cells
 from app.widgets.controls import choose
 from app.widgets.picture import draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas
-from fnprune_core.lesions.run import LesionOrder, graded
+from fnprune_core.lesions.order import LesionOrder, graded
 from fnprune_core.lesions.statistics import DoubleDissociation
 from fnprune_core.lesions.study import LEVEL, LesionStudy
 from fnprune_core.probability import p_text

@@ -18,8 +18,8 @@ from fnprune_core.errors import FnpruneError, NetworksMovedError
 from fnprune_core.evaluation.generation import Prompt, Sampling, encode
 from fnprune_core.evaluation.results import DENSE
 from fnprune_core.evaluation.side_by_side import PRUNED
+from fnprune_core.lesions.order import LesionOrder
 from fnprune_core.lesions.patients import PLAIN, PROMPTS, Patient
-from fnprune_core.lesions.run import LesionOrder
 from fnprune_core.lesions.sites import Lesion, LesionSettings
 from fnprune_core.lesions.writing import WritingOrder
 

@@ -23,7 +23,7 @@ from fnprune_core.probability import p_text
 
 if TYPE_CHECKING:
     from fnprune_core.atlas.network_atlas import NetworkAtlas
-    from fnprune_core.lesions.run import LesionOrder
+    from fnprune_core.lesions.order import LesionOrder
     from fnprune_core.lesions.sites import Lesion, Stimuli
     from fnprune_core.lesions.study import LesionStudy
     from fnprune_core.models.language_model import LanguageModel
@@ -93,8 +93,10 @@ def lesion(
 ) -> None:
     """Silence networks and measure what the model loses; a stopped study is gone on with."""
     from fnprune_core.atlas import network_atlas
-    from fnprune_core.lesions.run import LesionOrder, lesion_study, open_lesions
+    from fnprune_core.lesions.order import LesionOrder
+    from fnprune_core.lesions.run import lesion_study
     from fnprune_core.lesions.sites import LesionSettings
+    from fnprune_core.lesions.stored import open_lesions
 
     workspace = common.workspace
     atlas = network_atlas.open_atlas(workspace, decomposition)
@@ -175,7 +177,7 @@ def _patient_lesions(
     if not names:
         return []
     from fnprune_core.lesions.patients import patients
-    from fnprune_core.lesions.run import lesion_studies, open_lesions
+    from fnprune_core.lesions.stored import lesion_studies, open_lesions
 
     ids = lesion_studies(workspace, atlas.id)
     studies = (open_lesions(workspace, id, match=True) for id in ids)

@@ -20,15 +20,11 @@ from app.shell import recipes, resources
 from fnprune_core.atlas.network_atlas import open_atlas
 from fnprune_core.errors import SettingsError
 from fnprune_core.evaluation.compare import evaluation_windows
+from fnprune_core.lesions.order import LesionOrder, graded
 from fnprune_core.lesions.patients import patients
-from fnprune_core.lesions.run import (
-    LesionOrder,
-    graded,
-    lesion_studies,
-    lesion_study,
-    open_lesions,
-)
+from fnprune_core.lesions.run import lesion_study
 from fnprune_core.lesions.sites import Lesion, LesionSettings, LesionSites, domain_stimuli
+from fnprune_core.lesions.stored import lesion_studies, open_lesions
 from fnprune_core.recording.recording import open_recording
 from fnprune_core.storage.workspace import Workspace
 from fnprune_core.texts.documents import read_documents

@@ -23,8 +23,9 @@ from fnprune_core.decomposition import group_ica
 from fnprune_core.decomposition.group_ica import GroupICA
 from fnprune_core.errors import CorruptArtifactError
 from fnprune_core.example import beforehand
-from fnprune_core.lesions.run import lesion_study, open_lesions
+from fnprune_core.lesions.run import lesion_study
 from fnprune_core.lesions.sites import domain_stimuli
+from fnprune_core.lesions.stored import open_lesions
 from fnprune_core.storage.workspace import Workspace
 from fnprune_core.workflows import example_settings
 

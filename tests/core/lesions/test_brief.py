@@ -18,7 +18,8 @@ from fnprune_core.lesions.brief import (
     BriefResult,
     LesionDemonstration,
 )
-from fnprune_core.lesions.run import LesionOrder, _Readings
+from fnprune_core.lesions.order import LesionOrder
+from fnprune_core.lesions.reading import StudyUnits
 from fnprune_core.lesions.sites import Lesion, LesionSettings, LesionSites
 from fnprune_core.models.silencing import silenced
 
@@ -67,7 +68,7 @@ def test_lesions_are_those_of_a_study_random_ones_too(patient, monkeypatch) -> N
     conditions = _conditions_of(brief.lesion, patient, 0, monkeypatch=monkeypatch)
     page = LesionSites(patient.atlas, patient.recording, patient.language_model, settings=SETTINGS)
     order = LesionOrder(decomposition_id="a", lesions=(Lesion(networks=(0,)),), settings=SETTINGS)
-    study = _Readings(order, page)
+    study = StudyUnits(order, page)
     names = (LESION, *(f"{RANDOM} {draw}" for draw in range(SETTINGS.n_random)))
     for column, name in enumerate(names):
         np.testing.assert_array_equal(conditions[name], study.units(0, column))

@@ -1,7 +1,8 @@
 from lesioned import order
 
 from fnprune_core.lesions.patients import patients
-from fnprune_core.lesions.run import lesion_study, open_lesions
+from fnprune_core.lesions.run import lesion_study
+from fnprune_core.lesions.stored import open_lesions
 
 
 def test_patients_are_found_by_their_rules(workspace, llama, atlas, stimuli) -> None:

@@ -13,9 +13,11 @@ from torch.nn.functional import cross_entropy
 
 from fnprune_core.cli import main
 from fnprune_core.errors import OverlapError, StorageError
-from fnprune_core.lesions import run
-from fnprune_core.lesions.run import estimate_lesions, graded, lesion_study, open_lesions
+from fnprune_core.lesions import stored
+from fnprune_core.lesions.order import estimate_lesions, graded
+from fnprune_core.lesions.run import lesion_study
 from fnprune_core.lesions.sites import Lesion, domain_stimuli
+from fnprune_core.lesions.stored import open_lesions
 from fnprune_core.lesions.study import LesionStudy
 from fnprune_core.models.silencing import silenced
 from fnprune_core.progress import Cancelled, CancelToken
@@ -105,7 +107,7 @@ def test_a_kill_between_two_steps_of_a_study_loses_nothing(
 
     def after_three(study) -> None:
         if study.n_done == 3:
-            monkeypatch.setattr(run.shutil, "rmtree", killed)
+            monkeypatch.setattr(stored.shutil, "rmtree", killed)
 
     with pytest.raises(KeyboardInterrupt):
         lesion_study(workspace, llama, stimuli, order=order(atlas), on_partial=after_three)

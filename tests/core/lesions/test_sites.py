@@ -6,7 +6,7 @@ import tiny
 from lesioned import SETTINGS
 
 from fnprune_core.errors import SettingsError
-from fnprune_core.lesions.run import LesionOrder
+from fnprune_core.lesions.order import LesionOrder
 from fnprune_core.lesions.sites import Lesion, LesionSites, domain_stimuli
 from fnprune_core.models.architectures import output_projections
 from fnprune_core.models.hooks import watch_inputs

@@ -17,8 +17,9 @@ from fnprune_core.atlas.network_atlas import open_atlas
 from fnprune_core.decomposition import group_ica
 from fnprune_core.decomposition.group_ica import GroupICA
 from fnprune_core.errors import NetworksMovedError, SchedulerError
-from fnprune_core.lesions.run import lesion_study, open_lesions
+from fnprune_core.lesions.run import lesion_study
 from fnprune_core.lesions.sites import domain_stimuli
+from fnprune_core.lesions.stored import open_lesions
 from fnprune_core.machine import workers
 from fnprune_core.models.loading import load_model
 from fnprune_core.plans.plan import PlanSettings
