@@ -10,9 +10,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fnprune_core.errors import FnpruneError, NonFiniteError
-from fnprune_core.evaluation.generation import Prompt, Sampling, repeated_share
+from fnprune_core.evaluation.generation import Prompt, encode, repeated_share
 from fnprune_core.evaluation.results import DENSE, PairedDifference
-from fnprune_core.evaluation.side_by_side import PRUNED, SideBySide, generate, open_generation
+from fnprune_core.evaluation.side_by_side import (
+    PRUNED,
+    SideBySide,
+    generate_samples,
+    open_generation,
+)
 from fnprune_core.evaluation.verdict import given_up, verdict_of
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.plans.files import stored_plan
@@ -202,16 +207,20 @@ def write_samples(
     """
     lost = given_up(workspace, stored_plan(workspace, plan_id).plan)
     prompts = _prompts(language_model, windows, lost)
-    for number, prompt in enumerate(prompts):
-        progress(ProgressEvent(stage=WRITING, done=number, total=len(prompts), unit="texts"))
+    groups: dict[int, list[Prompt]] = {}
+    for prompt in prompts:
+        groups.setdefault(len(encode(language_model, prompt)), []).append(prompt)
+    n_done = 0
+    for group in groups.values():
+        progress(ProgressEvent(stage=WRITING, done=n_done, total=len(prompts), unit="texts"))
         try:
-            generate(
-                workspace, language_model, plan_id, prompt,
-                sampling=Sampling(max_new_tokens=N_WRITTEN),
+            generate_samples(
+                workspace, language_model, plan_id, group, max_new_tokens=N_WRITTEN,
                 sample_of=windows.text_sha256, cancel=cancel,
             )  # fmt: skip
         except NonFiniteError:
             break
+        n_done += len(group)
     progress(ProgressEvent(stage=WRITING, done=1, total=1, unit="texts"))
 
 

@@ -18,6 +18,8 @@ from fnprune_core.progress import NEVER, CancelToken
 Condition = Callable[[], AbstractContextManager[Any]]
 #: Why a text ends: not yet, the model said so, as long as was asked, as long as the model reads.
 Stop = Literal["", "end", "length", "context"]
+#: A token, its log-probability, and the most probable tokens at its place with theirs.
+_Step = tuple[int, float, NDArray[np.int64], NDArray[np.float32]]
 
 MAX_NEW_TOKENS = 1024
 N_ALTERNATIVES = 10
@@ -252,31 +254,79 @@ def generate_stream(
     NonFiniteError
         If the model's logits are not finite.
     """
+    streams = _generate_rows(
+        language_model, [prompt_ids], sampling=sampling, condition=condition, cancel=cancel
+    )
+    return (written for (written,) in streams)
+
+
+def generate_together(
+    language_model: LanguageModel,
+    prompts: Sequence[Sequence[int]],
+    *,
+    max_new_tokens: int,
+    condition: Condition | None = None,
+    cancel: CancelToken = NEVER,
+) -> tuple[Generation, ...]:
+    """Return what the model writes after prompts of equal length, each its most probable tokens.
+
+    A pass reads one token of every text: on a CPU four texts take little longer than one.
+
+    Parameters
+    ----------
+    prompts : sequence of sequences of int
+        Token ids as `encode` returns them; all have the same number of tokens, so that none needs
+        padding.
+
+    Raises
+    ------
+    NonFiniteError
+        If the model's logits are not finite.
+    """
+    *_, written = _generate_rows(
+        language_model, prompts, sampling=Sampling(max_new_tokens=max_new_tokens),
+        condition=condition, cancel=cancel,
+    )  # fmt: skip
+    return written
+
+
+def _generate_rows(
+    language_model: LanguageModel,
+    prompts: Sequence[Sequence[int]],
+    *,
+    sampling: Sampling,
+    condition: Condition | None,
+    cancel: CancelToken,
+) -> Iterator[tuple[Generation, ...]]:
+    """Yield the texts so far after each token, until all have ended."""
     ends = end_tokens(language_model)
     generator = torch.Generator().manual_seed(sampling.seed)
     limit = MAX_NEW_TOKENS if language_model.context_size is None else language_model.context_size
+    n_most = min(sampling.max_new_tokens, limit - len(prompts[0]))
+    rows: list[list[_Step]] = [[] for _ in prompts]
+    stops: list[Stop] = [""] * len(prompts)
     cache: dict[str, Any] = {}
-    unread_ids, steps = list(prompt_ids), []
-    while True:
+    unread_ids = [list(prompt) for prompt in prompts]
+    while not all(stops):
         cancel.raise_if_cancelled()
-        log_p, cache = _next_log_p(language_model, unread_ids, cache, condition)
-        token = _choose_token(log_p, sampling, generator)
-        top = log_p.topk(min(N_ALTERNATIVES, len(log_p)))
-        steps.append((token, float(log_p[token]), top.indices.numpy(), top.values.numpy()))
-        stop: Stop = ""
-        if token in ends:
-            stop = "end"
-        elif len(steps) == sampling.max_new_tokens:
-            stop = "length"
-        elif len(prompt_ids) + len(steps) >= limit:
-            stop = "context"
-        yield _generation(steps, stop)
-        if stop:
-            return
-        unread_ids = [token]
+        next_log_p, cache = _next_log_p(language_model, unread_ids, cache, condition)
+        unread_ids = []
+        for row, log_p in enumerate(next_log_p):
+            token = _choose_token(log_p, sampling, generator)
+            unread_ids.append([token])
+            if stops[row]:
+                continue
+            top = log_p.topk(min(N_ALTERNATIVES, len(log_p)))
+            step = token, float(log_p[token]), top.indices.numpy(), top.values.numpy()
+            rows[row].append(step)
+            if token in ends:
+                stops[row] = "end"
+            elif len(rows[row]) == n_most:
+                stops[row] = "length" if n_most == sampling.max_new_tokens else "context"
+        yield tuple(map(_generation, rows, stops))
 
 
-def _generation(steps: Sequence[tuple[int, float, Any, Any]], stop: Stop) -> Generation:
+def _generation(steps: Sequence[_Step], stop: Stop) -> Generation:
     ids, log_p, top_ids, top_log_p = zip(*steps, strict=True)
     return Generation(
         token_ids=np.asarray(ids, dtype=np.int64),
@@ -289,16 +339,16 @@ def _generation(steps: Sequence[tuple[int, float, Any, Any]], stop: Stop) -> Gen
 
 def _next_log_p(
     language_model: LanguageModel,
-    unread_ids: Sequence[int],
+    unread_ids: Sequence[Sequence[int]],
     cache: Mapping[str, Any],
     condition: Condition | None,
 ) -> tuple[Tensor, dict[str, Any]]:
-    """Return the log-probabilities of the next token (vocabulary,), and the cache so far."""
-    ids = torch.tensor([unread_ids], dtype=torch.long, device=language_model.device)
+    """Return log-probabilities of each text's next token (texts, vocabulary), and the cache."""
+    ids = torch.tensor(unread_ids, dtype=torch.long, device=language_model.device)
     context = language_model.lock if condition is None else condition()
     with context, torch.inference_mode():
         output = language_model.model(ids, use_cache=True, logits_to_keep=1, **cache)
-    return _log_probabilities(output.logits[0, -1:])[0].cpu(), cache_arguments(output)
+    return _log_probabilities(output.logits[:, -1]).cpu(), cache_arguments(output)
 
 
 def _log_probabilities(logits: Tensor) -> Tensor:

@@ -22,11 +22,12 @@ from fnprune_core.evaluation.generation import (
     encode,
     first_difference,
     generate_stream,
+    generate_together,
 )
 from fnprune_core.evaluation.results import DENSE
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.silencing import silenced
-from fnprune_core.plans.files import stored_plan
+from fnprune_core.plans.files import StoredPlan, stored_plan
 from fnprune_core.progress import NEVER, CancelToken
 from fnprune_core.storage.array_results import save_arrays
 from fnprune_core.storage.checksums import MANIFEST, checked, damage_told
@@ -142,14 +143,13 @@ def _read_fields(
     }
 
 
-def generate(  # noqa: PLR0913 - what is continued, how, and who is told of it
+def generate(
     workspace: Workspace,
     language_model: LanguageModel,
     plan_id: str,
     prompt: Prompt,
     *,
     sampling: Sampling = Sampling(),  # noqa: B008 - frozen
-    sample_of: str = "",
     on_token: Callable[[str, Generation], None] = lambda whose, written: None,
     cancel: CancelToken = NEVER,
 ) -> str:
@@ -160,9 +160,6 @@ def generate(  # noqa: PLR0913 - what is continued, how, and who is told of it
 
     Parameters
     ----------
-    sample_of : str
-        Hash of the held-out text that the prompt begins, where it is a sample by which the plan
-        is judged; a person's own prompts are not.
     on_token : callable
         Called with `DENSE` or `PRUNED` and the text so far, after each token of it.
 
@@ -175,34 +172,110 @@ def generate(  # noqa: PLR0913 - what is continued, how, and who is told of it
     """
     stored = stored_plan(workspace, plan_id)
     language_model.check_fingerprint(stored.plan.fingerprint, "plan")
-    sampling = canonical_sampling(sampling)
-    inputs = {
+    inputs = _inputs(language_model, stored, prompt, sampling)
+    id = artifact_id("generations", inputs)
+    if workspace.has("generations", id):
+        return id
+    texts = side_by_side(
+        language_model, prompt, _pruned(language_model, stored), sampling=sampling,
+        dense_text=_dense_text(workspace, inputs), on_token=on_token, cancel=cancel,
+    )  # fmt: skip
+    _store(workspace, inputs, replace(texts, plan_id=stored.id))
+    return id
+
+
+def generate_samples(
+    workspace: Workspace,
+    language_model: LanguageModel,
+    plan_id: str,
+    prompts: Sequence[Prompt],
+    *,
+    max_new_tokens: int,
+    sample_of: str,
+    cancel: CancelToken = NEVER,
+) -> None:
+    """Let the dense model and a plan go on from prompts of equal length; what exists is found.
+
+    As `generate` without sampling, but all prompts together, which is several times as fast.
+
+    Parameters
+    ----------
+    prompts : sequence of Prompt
+        All have the same number of tokens.
+    sample_of : str
+        Hash of the held-out text that the prompts begin.
+    """
+    sampling, stored = Sampling(max_new_tokens=max_new_tokens), stored_plan(workspace, plan_id)
+    language_model.check_fingerprint(stored.plan.fingerprint, "plan")
+    pruned, start = _pruned(language_model, stored), time.perf_counter()
+    keyed = {
+        prompt: _inputs(language_model, stored, prompt, sampling, sample_of=sample_of)
+        for prompt in prompts
+    }
+    missing = {
+        prompt: _dense_text(workspace, inputs)
+        for prompt, inputs in keyed.items()
+        if not workspace.has("generations", artifact_id("generations", inputs))
+    }
+
+    def write(some: Sequence[Prompt], condition: Condition | None) -> dict[Prompt, Generation]:
+        if not some:
+            return {}
+        ids = [encode(language_model, prompt) for prompt in some]
+        texts = generate_together(
+            language_model, ids, max_new_tokens=max_new_tokens, condition=condition, cancel=cancel
+        )
+        return dict(zip(some, texts, strict=True))
+
+    new_dense = write([prompt for prompt, text in missing.items() if text is None], None)
+    pruned_texts = write(list(missing), pruned)
+    for prompt, dense_text in missing.items():
+        written = {DENSE: dense_text or new_dense[prompt], PRUNED: pruned_texts[prompt]}
+        texts = _compared(
+            language_model, prompt, pruned, sampling=sampling, written=written, cancel=cancel
+        )
+        _store(workspace, keyed[prompt], replace(texts, plan_id=stored.id))
+    n_written = sum(text.n_tokens for texts in (new_dense, pruned_texts) for text in texts.values())
+    language_model.pace.note("writing", n_written, time.perf_counter() - start)
+
+
+def _inputs(
+    language_model: LanguageModel,
+    stored: StoredPlan,
+    prompt: Prompt,
+    sampling: Sampling,
+    *,
+    sample_of: str = "",
+) -> dict[str, Any]:
+    """Return what decides the id of two texts.
+
+    Parameters
+    ----------
+    sample_of : str
+        Hash of the held-out text that the prompt begins, where it is a sample by which the plan
+        is judged; a person's own prompts are not.
+    """
+    return {
         "fingerprint": language_model.fingerprint,
         "dtype": str(language_model.dtype),
         "device": language_model.device.type,
         "prompt": asdict(printable(prompt)),
-        "sampling": asdict(sampling),
+        "sampling": asdict(canonical_sampling(sampling)),
         "cut_key": stored.cut_key,
         **({"sample_of": sample_of} if sample_of else {}),
     }
+
+
+def _pruned(language_model: LanguageModel, stored: StoredPlan) -> Condition:
+    return partial(silenced, language_model, stored.plan.removed, refits=stored.refits())
+
+
+def _store(workspace: Workspace, inputs: Mapping[str, Any], texts: SideBySide) -> None:
+    facts = {"plan_id": texts.plan_id, "model_name": texts.model_name}
     id = artifact_id("generations", inputs)
-    if workspace.has("generations", id):
-        return id
-    pruned = partial(silenced, language_model, stored.plan.removed, refits=stored.refits())
-    dense_text, start = _dense_text(workspace, inputs), time.perf_counter()
-    texts = side_by_side(
-        language_model, prompt, pruned, sampling=sampling, dense_text=dense_text,
-        on_token=on_token, cancel=cancel,
-    )  # fmt: skip
-    written = [PRUNED] if dense_text is not None else [DENSE, PRUNED]
-    n_written = sum(len(texts.written[whose].token_ids) for whose in written)
-    language_model.pace.note("writing", n_written, time.perf_counter() - start)
-    result = replace(texts, plan_id=stored.id)
-    facts = {"plan_id": stored.id, "model_name": language_model.name}
     with new_folder(workspace.folder("generations", id)) as target:
-        result.save(target)
+        texts.save(target)
         write_json(target / MANIFEST, manifest_of("generations", inputs, facts))
-    return id
 
 
 def side_by_side(
@@ -229,6 +302,22 @@ def side_by_side(
         language_model, prompt_ids, pruned, sampling=sampling, dense_text=dense_text,
         on_token=on_token, cancel=cancel,
     )  # fmt: skip
+    return _compared(
+        language_model, prompt, pruned, sampling=sampling, written=written, cancel=cancel
+    )
+
+
+def _compared(
+    language_model: LanguageModel,
+    prompt: Prompt,
+    pruned: Condition,
+    *,
+    sampling: Sampling,
+    written: Mapping[str, Generation],
+    cancel: CancelToken,
+) -> SideBySide:
+    """Return two written texts with both models' predictions on both."""
+    prompt_ids = encode(language_model, prompt)
     expected = _expectations(language_model, prompt_ids, written, pruned, cancel=cancel)
     return SideBySide(
         prompt=printable(prompt),

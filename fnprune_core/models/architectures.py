@@ -288,6 +288,16 @@ def unit_layout(model: "PreTrainedModel", architecture: Architecture) -> UnitLay
     return UnitLayout(tuple(widths))
 
 
+def bias_with(module: nn.Module, added: Tensor | None) -> Tensor | None:
+    """Return a projection's bias plus what a refit adds, or None where there is neither."""
+    bias = bias_of(module)
+    if added is None:
+        return bias
+    weight = weight_of(module)
+    added = added.to(weight.device, torch.float32)
+    return (added if bias is None else bias.detach().float() + added).to(weight.dtype)
+
+
 def replace_weight(module: nn.Module, weight: Tensor, bias: Tensor | None) -> None:
     """Give a projection new parameters; `weight` is (outputs, inputs) for every kind.
 

@@ -13,14 +13,15 @@ from typing import Literal
 
 #: A plain pass; a pass whose losses are kept, with units silenced or not; a recorded session; a
 #: plan's score and least squares, by token of the calibration text; a token of that text under
-#: a compensation that trains, all its passes together; and a token that a model writes, one by one.
+#: a compensation that trains, all its passes together; and a token of samples that are written
+#: together.
 Work = Literal["pass", "reading", "recording", "planning", "training", "writing"]
 #: Seconds of each beside a plain pass, until it was measured itself: on the embedded model, a
-#: recording beside passes with memory kept (docs/results/speed.md: 1.21); 24 tokens written one by
-#: one beside a pass of 256 (31 to 37 times the processor time per token, one thread, three turns).
+#: recording beside passes with memory kept (docs/results/speed.md: 1.21); four samples of 48 tokens
+#: written together beside a pass of 256 (22 to 25 times the processor time per token, one thread).
 FACTORS: dict[Work, float] = {
     "pass": 1.0, "reading": 1.1, "recording": 1.2, "planning": 0.5, "training": 5.5,
-    "writing": 35.0,
+    "writing": 23.0,
 }  # fmt: skip
 _REMEMBERED_S = 120.0  # of work: an estimate follows a machine that has become busy
 

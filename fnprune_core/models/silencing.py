@@ -13,6 +13,7 @@ from torch.nn import functional
 from fnprune_core.errors import PlanError
 from fnprune_core.models.architectures import (
     bias_of,
+    bias_with,
     feeding_modules,
     feeding_rows,
     output_projections,
@@ -275,11 +276,7 @@ def _replacement_parameters(
     if refit.columns is not None:
         weight = weight.clone()
         weight[:, torch.from_numpy(keep).to(weight.device)] = refit.columns.to(weight)
-    bias = bias_of(module)
-    if refit.bias is not None:
-        extra_bias = refit.bias.to(weight.device, torch.float32)
-        bias = (extra_bias if bias is None else bias.detach().float() + extra_bias).to(weight.dtype)
-    return weight, bias
+    return weight, bias_with(module, refit.bias)
 
 
 def _kept_units(

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from fnprune_core.models.architectures import (
     Architecture,
     bias_of,
+    bias_with,
     cut_rows,
     kept_part,
     layers_of,
@@ -23,22 +24,12 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
-def new_bias(projection: nn.Module, added: Tensor | None) -> Tensor | None:
-    """Return a projection's bias with a refit's added to it, or None where there is none."""
-    bias = bias_of(projection)
-    if added is None:
-        return bias
-    weight = weight_of(projection)
-    added = added.to(weight.device, torch.float32)
-    return (added if bias is None else bias.float() + added).to(weight.dtype)
-
-
 def cut_columns(
     module: nn.Module, kept: Tensor, *, refit: Refit | AttentionCut, masks: bool = False
 ) -> None:
     """Cut what reads units or groups: keep some columns of a projection, and put a refit in."""
     weight = kept_part(weight_of(module), kept, new=refit.columns, masks=masks, dim=1)
-    replace_weight(module, weight, new_bias(module, refit.bias))
+    replace_weight(module, weight, bias_with(module, refit.bias))
 
 
 def cut_heads(

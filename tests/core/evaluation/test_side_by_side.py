@@ -11,7 +11,7 @@ from fnprune_core.errors import CorruptArtifactError, FingerprintMismatchError, 
 from fnprune_core.evaluation import side_by_side
 from fnprune_core.evaluation.generation import Prompt, Sampling, disagreement, generate_stream
 from fnprune_core.evaluation.results import DENSE
-from fnprune_core.evaluation.side_by_side import PRUNED, generate, open_generation
+from fnprune_core.evaluation.side_by_side import PRUNED, generate, generate_samples, open_generation
 from fnprune_core.models.silencing import silenced
 from fnprune_core.plans import files
 from fnprune_core.plans.plan import PlanSettings
@@ -113,3 +113,27 @@ def test_mistakes(study) -> None:
     write_checked_json(folder / "manifest.json", manifest | {"schema_version": 99})
     with pytest.raises(CorruptArtifactError, match="version 99"):
         open_generation(study.workspace, id)
+
+
+def test_samples_written_together_are_those_written_one_by_one(study) -> None:
+    plan = study.plan(PLAN)
+    prompts = [Prompt(text=text) for text in ("aq br cs", "br cs aq", "cs aq br")]
+    kept = generate(study.workspace, study.model, plan, prompts[0], sampling=SHORT)
+    generate_samples(
+        study.workspace, study.model, plan, prompts,
+        max_new_tokens=SHORT.max_new_tokens, sample_of="text",
+    )  # fmt: skip
+    samples = {
+        texts.prompt: texts
+        for id in study.workspace.ids("generations")
+        if id != kept and (texts := open_generation(study.workspace, id))
+    }
+    assert set(samples) == set(prompts)
+    for prompt, together in samples.items():
+        alone = open_generation(
+            study.workspace, generate(study.workspace, study.model, plan, prompt, sampling=SHORT)
+        )
+        for whose in (DENSE, PRUNED):
+            a, b = alone.written[whose], together.written[whose]
+            assert (a.token_ids.tolist(), a.stop) == (b.token_ids.tolist(), b.stop)
+            np.testing.assert_allclose(a.log_probability, b.log_probability, atol=1e-4)

@@ -29,6 +29,22 @@ def test_silenced_units_add_nothing(language_model):
     assert (dense - expected).abs().max() > 0.1
 
 
+def test_a_refits_bias_is_added_to_the_models_own():
+    """As if the biases of the projections were larger, which is computed without any hook."""
+    biased = tiny.tiny_language_model("GPT-2")
+    removed = [units[:0] for units in tiny.ragged_removal(biased.layout)]
+    projections = output_projections(biased.model, biased.architecture)
+    for projection in projections:
+        torch.nn.init.normal_(projection.bias, generator=torch.Generator().manual_seed(0))
+    added = [torch.full_like(projection.bias, 0.5) for projection in projections]
+    with silenced(biased, removed, refits=[Refit(bias=bias) for bias in added]):
+        actual = tiny.logits_of(biased.model, IDS)
+    with torch.no_grad():
+        for projection, bias in zip(projections, added, strict=True):
+            projection.bias += bias
+    torch.testing.assert_close(actual, tiny.logits_of(biased.model, IDS), rtol=1e-5, atol=1e-5)
+
+
 @tiny.each_kind
 def test_logits_are_bit_equal_before_and_after(language_model):
     removed = tiny.ragged_removal(language_model.layout)
