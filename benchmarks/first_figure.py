@@ -17,7 +17,7 @@ from shutil import copytree
 from app.doors.reach import reach_of
 from app.doors.settings import read
 from app.pruning.prune_tasks import PLAN, Partial, PruneOrder, prune
-from app.shell.tasks import ModelShelf
+from app.shell.jobs.tasks import ModelShelf
 from app.shell.text_choice import TextChoice
 from fnprune_core.atlas.network_atlas import open_atlas
 from fnprune_core.evaluation.results import DENSE

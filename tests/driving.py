@@ -6,7 +6,7 @@ from typing import Any
 from streamlit.testing.v1 import AppTest
 
 from app.shell import resources
-from app.shell.jobs import Job
+from app.shell.jobs.job import Job
 
 PATIENCE_S = 120.0
 #: The visit of a session without a browser, by which it owns its jobs.

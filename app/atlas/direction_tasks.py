@@ -1,6 +1,6 @@
 """Tasks of several pages of the atlas: random directions beside its networks."""
 
-from app.shell.tasks import Run, task
+from app.shell.jobs.tasks import Run, task
 from fnprune_core.atlas.chance.directions import make_directions
 
 DIRECTIONS = "directions"

@@ -5,7 +5,7 @@ import hashlib
 import streamlit as st
 
 from app.shell import resources, view_state, wording
-from app.shell.jobs import Failure
+from app.shell.jobs.job import Failure
 from app.widgets import frame
 from app.widgets.controls import button
 from fnprune_core.atlas import annotation_files, annotations

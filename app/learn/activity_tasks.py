@@ -1,7 +1,7 @@
 """Tasks of the lesson's buttons: lesions of a few seconds. No streamlit here."""
 
 from app.learn import lesson
-from app.shell.tasks import Run, task
+from app.shell.jobs.tasks import Run, task
 from fnprune_core.atlas import network_atlas
 from fnprune_core.lesions import brief
 from fnprune_core.lesions.brief import BriefResult, LesionDemonstration

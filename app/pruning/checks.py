@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from app.pruning.prune_tasks import PLAN, Planned
-from app.shell.jobs import Job
-from app.shell.tasks import Run, Task
+from app.shell.jobs.job import Job
+from app.shell.jobs.tasks import Run, Task
 from fnprune_core.errors import FnpruneError
 from fnprune_core.export.size import held_units
 from fnprune_core.models.layout import UnitLayout

@@ -12,7 +12,7 @@ from app.pruning.comparison_rows import QUANTITIES, Choices, comparison_table, m
 from app.pruning.figures import comparison_chart
 from app.pruning.prune_tasks import PLAN, Comparison, Partial, Planned, prune
 from app.shell import recipes, resources, view_state, wording
-from app.shell.jobs import Job, describe_error
+from app.shell.jobs.job import Job, describe_error
 from app.shell.visit import visit_id
 from app.widgets import controls, frame, job_progress
 from app.widgets.controls import button, choose

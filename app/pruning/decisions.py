@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from app.shell import resources, view_state
-from app.shell.jobs import describe_error
+from app.shell.jobs.job import describe_error
 from app.widgets import controls, frame
 from fnprune_core.errors import CorruptArtifactError
 from fnprune_core.plans import decision_log

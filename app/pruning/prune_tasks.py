@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from app.shell.tasks import Run, task
+from app.shell.jobs.tasks import Run, task
 from app.shell.text_choice import TextChoice
 from fnprune_core.evaluation import compare, elsewhere, expectation
 from fnprune_core.evaluation.results import DENSE, Perplexity

@@ -9,7 +9,7 @@ from app.recording.recording_tasks import decompose
 from app.shell import glossary, resources, view_state
 from app.shell.artifact_words import describe
 from app.shell.caches import directions
-from app.shell.jobs import Job
+from app.shell.jobs.job import Job
 from app.shell.wording import plain
 from app.widgets import frame, job_progress
 from app.widgets.controls import button

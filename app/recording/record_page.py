@@ -4,9 +4,10 @@ import streamlit as st
 
 from app.recording import figures, settings
 from app.recording.recording_tasks import record
-from app.shell import glossary, resources, tasks, view_state, wording
+from app.shell import glossary, resources, view_state, wording
 from app.shell.caches import networks
-from app.shell.jobs import Job
+from app.shell.jobs import tasks
+from app.shell.jobs.job import Job
 from app.shell.text_choice import TextChoice
 from app.widgets import frame, job_progress, text_picker
 from app.widgets.controls import button

@@ -1,6 +1,6 @@
 """Tasks of the Record and Decompose pages. No streamlit here."""
 
-from app.shell.tasks import Run, task
+from app.shell.jobs.tasks import Run, task
 from app.shell.text_choice import TextChoice
 from fnprune_core.atlas import cortex
 from fnprune_core.decomposition import group_ica

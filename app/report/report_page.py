@@ -4,7 +4,7 @@ import streamlit as st
 
 from app.report import report_tasks
 from app.shell import resources, view_state, wording
-from app.shell.jobs import Job
+from app.shell.jobs.job import Job
 from app.widgets import atlas_frame, frame, job_progress
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.report import material, sections

@@ -19,7 +19,8 @@ from app.doors.reach import Reach, reach_of
 from app.figures import raster
 from app.shell import memory
 from app.shell.caching import cached
-from app.shell.jobs import JobLimits, JobManager
+from app.shell.jobs.limits import JobLimits
+from app.shell.jobs.manager import JobManager
 from app.shell.text_choice import TextChoice
 from app.shell.visit import visit_id
 from fnprune_core.atlas.annotation_files import Annotations
@@ -33,7 +34,7 @@ from fnprune_core.storage.manifests import read_manifest
 from fnprune_core.storage.workspace import Workspace
 
 if TYPE_CHECKING:
-    from app.shell.tasks import ModelShelf
+    from app.shell.jobs.tasks import ModelShelf
     from fnprune_core.atlas.cortex import Cortex
     from fnprune_core.atlas.decoding import Tag
     from fnprune_core.atlas.naming.suggestions import SuggestedName
@@ -65,7 +66,7 @@ def jobs() -> JobManager:
 @st.cache_resource
 def shelf() -> "ModelShelf":
     """Return the holder of the one model in memory."""
-    from app.shell.tasks import ModelShelf
+    from app.shell.jobs.tasks import ModelShelf
 
     return ModelShelf(reach=reach_of(here.door(), workspace(), uploads=here.uploads().folder))
 

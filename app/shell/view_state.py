@@ -28,7 +28,7 @@ from app.shell.codec import (
     ranges,
     real,
 )
-from app.shell.jobs import Failure
+from app.shell.jobs.job import Failure
 from fnprune_core.plans import decision_log
 from fnprune_core.plans.decision_log import Decision
 

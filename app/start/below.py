@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 import streamlit as st
 
-from app.shell import resources, tasks, view_state
+from app.shell import resources, view_state
 from app.shell.images import kept
-from app.shell.jobs import Job
+from app.shell.jobs import tasks
+from app.shell.jobs.job import Job
 from app.shell.wording import plain, size
 from app.start.earlier_work import earlier_work
 from app.start.example_button import open_example

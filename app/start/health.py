@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from app.shell import view_state
-from app.shell.jobs import Job
+from app.shell.jobs.job import Job
 from app.shell.wording import plain, size
 from app.start import deletion
 from app.start.start_tasks import verify

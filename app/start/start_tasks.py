@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.shell.tasks import Run, task
+from app.shell.jobs.tasks import Run, task
 
 if TYPE_CHECKING:
     from fnprune_core.example.ids import ExampleIds

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from app.shell import glossary, resources, tasks, view_state
+from app.shell import glossary, resources, view_state
 from app.shell.caches import networks
+from app.shell.jobs import tasks
 from app.widgets import frame, job_progress
 from app.widgets.controls import button, choose
 from fnprune_core.atlas.membership import shares_sentence

@@ -10,7 +10,7 @@ from app import pages
 from app.figures.theme import PALETTES, Mode, Palette
 from app.shell import glossary, resources, view_state
 from app.shell.caches.colours import palette_of
-from app.shell.jobs import Failure, describe_error
+from app.shell.jobs.job import Failure, describe_error
 from app.shell.wording import count, plain, sentence
 from app.widgets import moved_networks
 from app.widgets.browser_events import load_charts_ahead, watch_mode

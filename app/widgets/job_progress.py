@@ -6,8 +6,9 @@ from typing import Any
 import streamlit as st
 
 from app.shell import resources, view_state
-from app.shell.jobs import Job, TooManyJobsError, Wait, describe_error
-from app.shell.tasks import Task
+from app.shell.jobs.job import Job, Wait, describe_error
+from app.shell.jobs.limits import TooManyJobsError
+from app.shell.jobs.tasks import Task
 from app.shell.visit import visit_id
 from app.shell.wording import count, duration, plain
 from app.widgets.controls import button

@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from app.shell import resources, tasks, view_state
+from app.shell import resources, view_state
+from app.shell.jobs import tasks
 from app.widgets import job_progress
 from app.widgets.controls import button
 from fnprune_core.atlas.network_atlas import NetworkAtlas

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from app.shell import resources, view_state, wording
-from app.shell.jobs import describe_error
+from app.shell.jobs.job import describe_error
 from app.widgets import frame
 from app.widgets.controls import button
 from fnprune_core.atlas.network_atlas import NetworkAtlas

@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from app.shell import resources, wording
-from app.shell.jobs import describe_error
+from app.shell.jobs.job import describe_error
 from app.shell.text_choice import ROW_SUFFIXES, TextChoice, columns_of
 from app.widgets import frame
 from app.widgets.controls import choose

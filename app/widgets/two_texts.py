@@ -10,8 +10,8 @@ from app.figures.markup import token_strip
 from app.figures.two_texts import divergence_course, next_tokens, quoted
 from app.shell import recipes, view_state, wording
 from app.shell.caches import generations as cache
-from app.shell.generation_tasks import Written
-from app.shell.jobs import Job
+from app.shell.jobs.generation_tasks import Written
+from app.shell.jobs.job import Job
 from app.shell.wording import plain
 from app.widgets import frame, job_progress
 from app.widgets.controls import button, choose

@@ -1,6 +1,6 @@
 """Tasks of the Compare page: an atlas applied to another recording. No streamlit here."""
 
-from app.shell.tasks import Run, task
+from app.shell.jobs.tasks import Run, task
 from fnprune_core.atlas import cortex
 from fnprune_core.atlas.topography.laid_out import has_cortex
 from fnprune_core.matching import dual_regression

@@ -9,7 +9,7 @@ from app.atlas.compare.figures import Side, pair_domains, pair_maps
 from app.figures.markup import signed
 from app.shell import glossary, recipes, resources, view_state, wording
 from app.shell.caches import networks
-from app.shell.jobs import describe_error
+from app.shell.jobs.job import describe_error
 from app.widgets import atlas_frame, controls, frame, job_progress
 from app.widgets.controls import button
 from app.widgets.picture import draw_picture

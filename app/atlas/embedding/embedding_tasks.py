@@ -1,6 +1,6 @@
 """Task of the Embedding page: units and networks placed in the plane. No streamlit here."""
 
-from app.shell.tasks import Run, task
+from app.shell.jobs.tasks import Run, task
 from fnprune_core.atlas import embedding
 
 

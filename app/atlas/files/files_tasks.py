@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from app.html_files.atlas_page import write_atlas_page
-from app.shell.tasks import Run, task
+from app.shell.jobs.tasks import Run, task
 
 
 @task("atlas_page", "Writing the atlas")

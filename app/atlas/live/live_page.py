@@ -10,7 +10,7 @@ from app.atlas.live.live_tasks import KIND, Found, scan
 from app.atlas.live.options import READ, RECORDED, WRITE
 from app.shell import view_state
 from app.shell.caches import live as cache
-from app.shell.jobs import Job
+from app.shell.jobs.job import Job
 from app.widgets import atlas_frame, frame, job_progress, model_offer
 from app.widgets.body.live import live_scanner, scanner_data
 from app.widgets.controls import button

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from app.shell.tasks import Run, task
+from app.shell.jobs.tasks import Run, task
 from fnprune_core.lesions.live import LiveOrder, LiveTexts, run_live
 
 KIND = "live"

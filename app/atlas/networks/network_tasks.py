@@ -1,7 +1,7 @@
 """Tasks of a network's page: what of its map is chance, writing at a gain, its attention heads."""
 
-from app.shell.generation_tasks import watcher
-from app.shell.tasks import Run, task
+from app.shell.jobs.generation_tasks import watcher
+from app.shell.jobs.tasks import Run, task
 from fnprune_core.atlas.chance import calibration
 from fnprune_core.atlas.network_atlas import open_atlas
 from fnprune_core.evaluation.generation import Generation

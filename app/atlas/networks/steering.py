@@ -7,7 +7,7 @@ from app.atlas.networks.network_tasks import KIND, steer
 from app.figures.markup import token_strip
 from app.shell import resources, view_state, wording
 from app.shell.caches import networks as cache
-from app.shell.jobs import Job
+from app.shell.jobs.job import Job
 from app.shell.visit import visit_id
 from app.widgets import atlas_frame, frame, job_progress, model_offer, two_texts
 from app.widgets.two_texts import Titles

@@ -8,7 +8,7 @@ from app.atlas.probe.figures import networks_over_tokens
 from app.atlas.probe.probe_tasks import probe
 from app.shell import glossary, recipes, resources, view_state
 from app.shell.caches import probe as cache
-from app.shell.jobs import Job
+from app.shell.jobs.job import Job
 from app.widgets import atlas_frame, frame, job_progress, model_offer
 from app.widgets.picture import draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas

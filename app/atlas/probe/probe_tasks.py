@@ -1,6 +1,6 @@
 """Task of the Probe page: a text read. No streamlit here."""
 
-from app.shell.tasks import Run, task
+from app.shell.jobs.tasks import Run, task
 from fnprune_core.atlas.probe import Reading
 from fnprune_core.matching import dual_regression
 

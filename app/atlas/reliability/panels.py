@@ -14,7 +14,7 @@ from app.atlas.reliability import trust_tasks
 from app.atlas.reliability.figures import TrustFigure
 from app.figures.markup import signed
 from app.shell import glossary, resources, view_state, wording
-from app.shell.jobs import Job
+from app.shell.jobs.job import Job
 from app.widgets import controls, job_progress
 from app.widgets.controls import button
 from fnprune_core.atlas.membership import HIGH

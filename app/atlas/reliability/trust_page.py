@@ -10,7 +10,7 @@ from app.atlas.reliability.panels import FIGURES, MEANING, SPEAKS
 from app.figures import networks
 from app.shell import recipes, resources
 from app.shell.caches import directions
-from app.shell.jobs import describe_error
+from app.shell.jobs.job import describe_error
 from app.widgets import atlas_frame, frame, lasso
 from app.widgets.controls import choose
 from app.widgets.picture import draw_picture

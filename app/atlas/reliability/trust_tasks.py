@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from app.shell.tasks import Run, task
+from app.shell.jobs.tasks import Run, task
 from fnprune_core.reliability import assess as reliability
 
 

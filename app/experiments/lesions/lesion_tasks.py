@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
-from app.shell.generation_tasks import watcher
-from app.shell.tasks import Run, task
+from app.shell.jobs.generation_tasks import watcher
+from app.shell.jobs.tasks import Run, task
 from app.shell.text_choice import TextChoice
 from fnprune_core.evaluation import compare
 from fnprune_core.lesions.on_localizers import ready_stimuli

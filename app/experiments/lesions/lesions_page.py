@@ -6,7 +6,7 @@ from app.experiments.lesions import data as cache
 from app.experiments.lesions import form, matrix, patients
 from app.experiments.lesions.lesion_tasks import KIND
 from app.shell import resources, view_state, wording
-from app.shell.jobs import Job, describe_error
+from app.shell.jobs.job import Job, describe_error
 from app.widgets import frame, job_progress, moved_networks
 from app.widgets.controls import choose
 from fnprune_core.atlas.network_atlas import NetworkAtlas

@@ -19,7 +19,7 @@ from app.experiments.lesions.figures import (
 from app.experiments.lesions.lesion_tasks import KIND, LesionsSoFar
 from app.figures.markup import signed
 from app.shell import glossary, recipes, view_state, wording
-from app.shell.jobs import Job
+from app.shell.jobs.job import Job
 from app.shell.wording import plain
 from app.widgets import frame, job_progress
 from app.widgets.browser_events import is_narrow, pick_cells

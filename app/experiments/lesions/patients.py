@@ -7,7 +7,7 @@ from app.experiments.lesions import form
 from app.experiments.lesions.figures import patient_bars
 from app.experiments.lesions.lesion_tasks import KIND, WRITE, write
 from app.shell import recipes, resources, view_state, wording
-from app.shell.jobs import describe_error
+from app.shell.jobs.job import describe_error
 from app.shell.wording import plain
 from app.widgets import frame, job_progress, model_offer, moved_networks, two_texts
 from app.widgets.controls import button

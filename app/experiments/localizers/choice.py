@@ -5,7 +5,7 @@ import streamlit as st
 
 from app.experiments.localizers import localizer_tasks
 from app.shell import view_state, wording
-from app.shell.jobs import describe_error
+from app.shell.jobs.job import describe_error
 from app.widgets import controls, frame, job_progress
 from app.widgets.controls import button
 from app.widgets.picture import csv_button

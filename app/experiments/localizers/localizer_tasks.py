@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from app.shell.tasks import Run, task
+from app.shell.jobs.tasks import Run, task
 from fnprune_core.localizers import ready_made
 from fnprune_core.localizers import run as localizer_run
 from fnprune_core.localizers.stimuli import Localizer

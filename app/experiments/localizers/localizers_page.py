@@ -7,7 +7,7 @@ from app.experiments.localizers import choice, panels
 from app.experiments.localizers import data as cache
 from app.experiments.localizers.localizer_tasks import KIND
 from app.shell import resources, view_state
-from app.shell.jobs import Job
+from app.shell.jobs.job import Job
 from app.widgets import controls, frame, job_progress, moved_networks
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import NetworksMovedError

@@ -11,7 +11,7 @@ from app.learn import figures as drawn
 from app.learn.activities.shared import pick_network
 from app.learn.lesson import Finding
 from app.shell import resources, view_state, wording
-from app.shell.jobs import Job
+from app.shell.jobs.job import Job
 from app.widgets import frame, job_progress, model_offer
 from app.widgets.controls import button
 from app.widgets.picture import draw_picture

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.pruning.prune_tasks import PLAN, Comparison, measured
-from app.shell.tasks import Run, task
+from app.shell.jobs.tasks import Run, task
 from app.shell.text_choice import TextChoice
 from fnprune_core.evaluation import compare, expectation
 from fnprune_core.evaluation.results import DENSE

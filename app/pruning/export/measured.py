@@ -11,7 +11,7 @@ from app.pruning.export import export_tasks as tasks_export
 from app.pruning.export.figures import speed_ratios
 from app.pruning.prune_tasks import PLAN
 from app.shell import recipes, resources, view_state
-from app.shell.jobs import Job
+from app.shell.jobs.job import Job
 from app.widgets import frame, job_progress
 from app.widgets.controls import button, table
 from app.widgets.picture import draw_picture

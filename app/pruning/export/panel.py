@@ -12,7 +12,7 @@ from app.pruning.export import forms
 from app.pruning.export.forms import FormFit
 from app.pruning.prune_tasks import PLAN, Comparison
 from app.shell import resources, view_state, wording
-from app.shell.jobs import Job, describe_error
+from app.shell.jobs.job import Job, describe_error
 from app.shell.text_choice import TextChoice
 from app.shell.visit import visit_id
 from app.shell.wording import size

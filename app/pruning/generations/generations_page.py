@@ -3,9 +3,10 @@
 import streamlit as st
 
 from app.pruning.generations import prompt as prompt_box
-from app.shell import generation_tasks, resources, view_state
+from app.shell import resources, view_state
 from app.shell.caches import generations as cache
-from app.shell.jobs import Job, describe_error
+from app.shell.jobs import generation_tasks
+from app.shell.jobs.job import Job, describe_error
 from app.widgets import frame, job_progress, model_offer, two_texts
 from app.widgets.controls import button
 from fnprune_core.errors import FnpruneError

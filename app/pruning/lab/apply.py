@@ -12,7 +12,7 @@ from app.pruning.lab import log
 from app.pruning.lab.settings import plan_settings
 from app.pruning.prune_tasks import PLAN, PruneOrder, prune
 from app.shell import resources, view_state, wording
-from app.shell.jobs import Job, describe_error
+from app.shell.jobs.job import Job, describe_error
 from app.shell.text_choice import TextChoice
 from app.widgets import frame, job_progress, pinned_units, text_picker
 from app.widgets.controls import number

@@ -11,7 +11,7 @@ from app.pruning.lab import data as cache
 from app.pruning.lab import rules
 from app.shell import resources, view_state, wording
 from app.shell.images.stills import thumbnails
-from app.shell.jobs import describe_error
+from app.shell.jobs.job import describe_error
 from app.widgets import frame, network_order
 from app.widgets.controls import button
 from fnprune_core.atlas.network_atlas import NetworkAtlas

@@ -6,7 +6,7 @@ from app.pruning import data, plan_card, plan_rows
 from app.pruning.plans import compare, runs, sweep
 from app.pruning.plans import data as cache
 from app.shell import resources, view_state, wording
-from app.shell.jobs import describe_error
+from app.shell.jobs.job import describe_error
 from app.widgets import atlas_frame, frame
 from fnprune_core.errors import FnpruneError
 from fnprune_core.evaluation.history import History

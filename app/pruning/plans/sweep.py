@@ -15,7 +15,7 @@ from app.pruning.plans import data as cache
 from app.pruning.plans import runs
 from app.pruning.plans.sweep_tasks import SweepJob, SweepSoFar, run_sweep
 from app.shell import recipes, resources, view_state, wording
-from app.shell.jobs import Job
+from app.shell.jobs.job import Job
 from app.shell.text_choice import TextChoice
 from app.widgets import frame, job_progress, model_offer, text_picker
 from app.widgets.controls import choose, number

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 
-from app.shell.tasks import Run, task
+from app.shell.jobs.tasks import Run, task
 from app.shell.text_choice import TextChoice
 from fnprune_core.evaluation import compare
 from fnprune_core.pruning.sweep import Sweep, SweepOrder, sweep

@@ -8,8 +8,9 @@ from driving import finish, press, said
 from app.doors import here
 from app.doors.reach import PathRefusedError, Reach, reach_of
 from app.doors.settings import read
-from app.shell import resources, tasks
-from app.shell.tasks import Run, Task
+from app.shell import resources
+from app.shell.jobs import tasks
+from app.shell.jobs.tasks import Run, Task
 from app.shell.text_choice import TextChoice
 from fnprune_core.errors import SettingsError, StorageError, TextError
 from fnprune_core.progress import NEVER

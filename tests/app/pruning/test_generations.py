@@ -5,8 +5,9 @@ import pytest
 import tiny
 from driving import drawn, finish, press, said, view
 
-from app.shell import generation_tasks, recipes, resources
-from app.shell.generation_tasks import Written
+from app.shell import recipes, resources
+from app.shell.jobs import generation_tasks
+from app.shell.jobs.generation_tasks import Written
 from fnprune_core.evaluation import side_by_side
 from fnprune_core.evaluation.generation import Prompt, Sampling
 from fnprune_core.evaluation.results import DENSE

@@ -18,7 +18,7 @@ from app.pruning import comparison
 from app.pruning.plans import data as cache
 from app.pruning.prune_tasks import PLAN, Partial, Planned, PruneOrder, prune
 from app.shell import resources
-from app.shell.tasks import ModelShelf
+from app.shell.jobs.tasks import ModelShelf
 from app.shell.text_choice import TextChoice
 from fnprune_core.evaluation.compare import compare, evaluation_windows
 from fnprune_core.models.loading import load_model

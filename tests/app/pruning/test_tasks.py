@@ -3,7 +3,7 @@ from open_reach import open_reach
 
 from app.pruning import checks
 from app.pruning.prune_tasks import PLAN, Planned
-from app.shell.tasks import ModelShelf, Run, Task
+from app.shell.jobs.tasks import ModelShelf, Run, Task
 from fnprune_core.plans import decision_log
 from fnprune_core.progress import NEVER
 

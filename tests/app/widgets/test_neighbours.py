@@ -13,7 +13,9 @@ from app import pages
 from app.doors import here, visits
 from app.pruning.prune_tasks import PLAN
 from app.shell import resources
-from app.shell.jobs import JobLimits, JobManager, Report
+from app.shell.jobs.limits import JobLimits
+from app.shell.jobs.manager import JobManager
+from app.shell.jobs.record import Report
 from fnprune_core.progress import CancelToken
 
 PATIENCE_S = 10.0

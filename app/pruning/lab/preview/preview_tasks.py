@@ -1,6 +1,6 @@
 """Task that prepares the preview of a plan. No streamlit here."""
 
-from app.shell.tasks import Run, task
+from app.shell.jobs.tasks import Run, task
 from fnprune_core.pruning import preview_files
 
 

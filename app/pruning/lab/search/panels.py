@@ -17,8 +17,8 @@ from app.pruning.lab.search.search_tasks import (
     search_shares,
 )
 from app.shell import recipes, resources, view_state, wording
-from app.shell.jobs import Job
-from app.shell.tasks import Task
+from app.shell.jobs.job import Job
+from app.shell.jobs.tasks import Task
 from app.shell.text_choice import TextChoice
 from app.widgets import frame, job_progress, model_offer, text_picker
 from app.widgets.controls import button, choose

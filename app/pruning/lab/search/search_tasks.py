@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from app.shell.tasks import Run, task
+from app.shell.jobs.tasks import Run, task
 from app.shell.text_choice import TextChoice
 from fnprune_core.pruning.search import trials
 from fnprune_core.pruning.search.allocation import AllocationSearch

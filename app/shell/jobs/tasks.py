@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 from app.doors.reach import Reach
-from app.shell.jobs import JobFunction, Report
+from app.shell.jobs.record import JobFunction, Report
 from app.shell.text_choice import TextChoice
 from fnprune_core.machine import memory
 from fnprune_core.progress import CancelToken, Progress, ProgressEvent

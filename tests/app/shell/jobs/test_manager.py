@@ -10,7 +10,10 @@ from collections.abc import Callable
 
 import pytest
 
-from app.shell.jobs import JobLimits, JobManager, Report, TooManyJobsError, Wait, job_id
+from app.shell.jobs.job import Wait
+from app.shell.jobs.limits import JobLimits, TooManyJobsError
+from app.shell.jobs.manager import JobManager, job_id
+from app.shell.jobs.record import Report
 from fnprune_core.errors import FnpruneError, SettingsError
 from fnprune_core.progress import CancelToken, ProgressEvent
 

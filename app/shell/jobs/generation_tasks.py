@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from app.shell.jobs import Report
-from app.shell.tasks import Run, task
+from app.shell.jobs.record import Report
+from app.shell.jobs.tasks import Run, task
 from fnprune_core.evaluation import side_by_side
 from fnprune_core.evaluation.generation import Generation, Prompt, Sampling, encode
 from fnprune_core.evaluation.side_by_side import BOTH, text_pieces
