@@ -43,7 +43,7 @@ def visit() -> None:
     if why := opening.refusal(st.context.headers):
         st.error(why)
         st.stop()
-    from app.shell import view_state
+    from app.shell import navigation
     from app.widgets import frame
     from app.widgets.search import dialog
 
@@ -58,7 +58,7 @@ def visit() -> None:
     )
     if page.url_path not in ("", "start"):  # Start shows what was drawn before without waiting
         early.wait()
-    view_state.synchronise()
+    navigation.synchronise()
     frame.frame(page.url_path, find=dialog.offer)
     dialog.listen_to_slash()
     with frame.explaining():

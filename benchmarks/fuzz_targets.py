@@ -426,7 +426,7 @@ def link_target(made: Materials) -> Target:
     """Return the app: any page, opened by a link with up to four hostile values."""
     from app import pages
     from app.shell import codec
-    from app.shell.view_state import ViewState
+    from app.shell.view_fields import ViewState
 
     names = sorted(codec.names(ViewState))
     honest = {"model": str(made.folder), "recording": made.recording, "atlas": made.atlas}

@@ -32,7 +32,7 @@ import numpy as np
 import psutil
 from visits import Visit, component_data, cookies_of, visiting
 
-from app.shell import view_state
+from app.shell import view_fields
 from fnprune_core.example.ids import find_example
 from fnprune_core.models.loading import load_model
 from fnprune_core.pruning import preview_files
@@ -139,7 +139,7 @@ class Person:
 
     def check(self) -> None:
         """Compare what the tab shows with what was done at it."""
-        shown = view_state.decode(self.visit.parameters())
+        shown = view_fields.decode(self.visit.parameters())
         wrong = []
         if set(shown.dropped) != self.dropped:
             wrong.append(f"dropped {sorted(shown.dropped)} and not {sorted(self.dropped)}")

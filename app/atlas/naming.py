@@ -4,7 +4,7 @@ import hashlib
 
 import streamlit as st
 
-from app.shell import resources, view_state, wording
+from app.shell import resources, session_state, wording
 from app.shell.jobs.job import Failure
 from app.widgets import frame
 from app.widgets.controls import button
@@ -61,7 +61,7 @@ def form(atlas: NetworkAtlas, network: int) -> None:
         with frame.explaining():
             edited = annotation_files.tidied(name=name, note=note, tags=tags)
             annotations.annotate(resources.workspace(), atlas, network, edited)
-            view_state.notify(f"Network {network} is saved")
+            session_state.notify(f"Network {network} is saved")
             st.rerun()
 
 
@@ -100,7 +100,7 @@ def offer_match(atlas: NetworkAtlas) -> None:
     if st.button("Match by maps", icon=":material/join_inner:", key="naming-match"):
         with frame.explaining():
             _, moved = annotations.match_stored(resources.workspace(), atlas)
-            view_state.notify(moved.sentence())
+            session_state.notify(moved.sentence())
             st.rerun()
 
 
@@ -113,5 +113,5 @@ def _offer_to_set_aside(atlas: NetworkAtlas, error: CorruptArtifactError) -> Non
     if button("Set the damaged file aside", "drive_file_move", key="naming-set-aside"):
         with frame.explaining():
             path = annotations.set_aside(resources.workspace(), atlas.id)
-            view_state.notify(f"The damaged file is kept as {path.name}")
+            session_state.notify(f"The damaged file is kept as {path.name}")
             st.rerun()

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from app.shell import view_state
+from app.shell import session_state
 from app.shell.wording import count
 from fnprune_core.atlas.decoding import LogitEffect
 from fnprune_core.texts.spared_words import is_spared
@@ -22,9 +22,9 @@ def shown(*lists: Sequence[LogitEffect]) -> tuple[list[LogitEffect], ...]:
     n_spared = sum(is_spared(effect.text) for effects in lists for effect in effects)
     if n_spared and st.toggle(
         f"Show {count(n_spared, 'word')} that may offend",
-        bool(view_state.widget(_KEY)),
+        bool(session_state.widget(_KEY)),
         key="spared-words",
-        on_change=lambda: view_state.remember(_KEY, view_state.widget("spared-words")),
+        on_change=lambda: session_state.remember(_KEY, session_state.widget("spared-words")),
         help="Insults, slurs and crimes are hidden at first. The model chose these words; the "
         "list of what is hidden is assets/words/spared.toml.",
     ):

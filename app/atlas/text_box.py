@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from app.shell import codec, view_state, wording
+from app.shell import codec, session_state, view_state, wording
 from app.widgets.controls import button
 
 #: Written for these pages, one a domain.
@@ -56,8 +56,8 @@ def box(field: str, examples: Mapping[str, str], *, key: str, label: str) -> str
     """
     viewed: str = getattr(view_state.view(), field)
     # They differ when an example was pressed, a link followed, or the page left.
-    if view_state.widget(key) != viewed:
-        view_state.remember(key, viewed)
+    if session_state.widget(key) != viewed:
+        session_state.remember(key, viewed)
 
     def select(text: str | None) -> None:
         if text is not None:
@@ -70,7 +70,7 @@ def box(field: str, examples: Mapping[str, str], *, key: str, label: str) -> str
         format_func=wording.plain,
         default=next((name for name, text in examples.items() if text == viewed), None),
         key=example,
-        on_change=lambda: select(examples.get(view_state.widget(example) or "")),
+        on_change=lambda: select(examples.get(session_state.widget(example) or "")),
         label_visibility="collapsed",
     )
     st.text_area(
@@ -78,7 +78,7 @@ def box(field: str, examples: Mapping[str, str], *, key: str, label: str) -> str
         height=120,
         key=key,
         placeholder="Type or paste a text, or press an example",
-        on_change=lambda: select(view_state.widget(key)),
+        on_change=lambda: select(session_state.widget(key)),
         help="Nothing is sent anywhere: the model on this machine reads it.",
     )
     return viewed

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from app.learn.lesson import CHAPTERS, STEPS, Chapter
-from app.shell import view_state
+from app.shell import session_state, view_state
 
 _PROGRESS = "progress in the lesson"
 #: In the URL of a teacher's link: steps open without a prediction.
@@ -21,7 +21,7 @@ class Progress:
 
 def progress() -> Progress:
     """Return the progress of this session."""
-    stored: Progress = view_state.widget(_PROGRESS) or Progress()
+    stored: Progress = session_state.widget(_PROGRESS) or Progress()
     return stored
 
 
@@ -30,13 +30,13 @@ def predict(slug: str, key: str) -> None:
     present = progress()
     if slug not in present.predictions:
         new = {**present.predictions, slug: key}
-        view_state.remember(_PROGRESS, replace(present, predictions=new))
+        session_state.remember(_PROGRESS, replace(present, predictions=new))
 
 
 def answer(slug: str, key: str) -> None:
     """Keep the answer to the last question; another one may be tried."""
     present = progress()
-    view_state.remember(_PROGRESS, replace(present, answers={**present.answers, slug: key}))
+    session_state.remember(_PROGRESS, replace(present, answers={**present.answers, slug: key}))
 
 
 def restart(slug: str) -> None:
@@ -44,7 +44,7 @@ def restart(slug: str) -> None:
     present = progress()
     predictions = {name: key for name, key in present.predictions.items() if name != slug}
     answers = {name: key for name, key in present.answers.items() if name != slug}
-    view_state.remember(_PROGRESS, Progress(predictions=predictions, answers=answers))
+    session_state.remember(_PROGRESS, Progress(predictions=predictions, answers=answers))
 
 
 def is_done(chapter: Chapter) -> bool:

@@ -8,7 +8,7 @@ import streamlit as st
 from app import pages
 from app.learn import progress
 from app.learn.lesson import CHAPTERS, PLAN, STEPS, Chapter, ClassPart, Question, chapter
-from app.shell import view_state
+from app.shell import view_fields, view_state
 from app.widgets import frame
 from fnprune_core.assets import asset
 
@@ -32,7 +32,7 @@ def show() -> None:
 def link(slug: str, step: str) -> str:
     """Return the address of a step that opens without a prediction, with the present view."""
     view_parameters = {
-        name: text for name, text in view_state.encode(view_state.view()).items() if name in _KEPT
+        name: text for name, text in view_fields.encode(view_state.view()).items() if name in _KEPT
     }
     return "learn?" + urlencode(
         view_parameters | {"chapter": slug, "step": step, "show": progress.OPEN}

@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from app.shell import resources, view_state
+from app.shell import resources, session_state
 from app.shell.jobs.job import describe_error
 from app.widgets import controls, frame
 from fnprune_core.errors import CorruptArtifactError
@@ -70,6 +70,6 @@ def notes_of(plan_id: str, *, log: tuple[Decision, ...] = ()) -> PlanNotes | Non
             with frame.explaining():
                 path = decision_log.set_aside(workspace, plan_id)
                 decision_log.add_decisions(workspace, plan_id, log)
-                view_state.notify(f"The damaged notes are kept as {path.name}")
+                session_state.notify(f"The damaged notes are kept as {path.name}")
                 st.rerun()
         return None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.pruning.checks import MOST_PERCENT
-from app.shell import codec, view_state
+from app.shell import codec, session_state, view_state
 from app.shell.codec import Codec, lettered, named, parameter
 from fnprune_core.plans.allocation import ALLOCATIONS
 from fnprune_core.plans.plan import PlanSettings
@@ -117,21 +117,21 @@ def words_of(settings: PlanSettings, *, share_of_parameters: float) -> FormWords
 def fill(form: FormWords) -> None:
     """Set the widgets of the lab, and the URL."""
     for widget, field in _WIDGETS.items():
-        view_state.remember(widget, getattr(form, field))
+        session_state.remember(widget, getattr(form, field))
     write(form)
 
 
 def write(form: FormWords) -> None:
     """Write the form into the URL."""
     words = codec.encode_words(form)
-    view_state.remember(_SEEN, words)
+    session_state.remember(_SEEN, words)
     if view_state.view().form != words:
         view_state.change(form=words)
 
 
 def write_present() -> None:
     """Write into the URL what the widgets hold, once they are drawn."""
-    values = {field: view_state.widget(widget) for widget, field in _WIDGETS.items()}
+    values = {field: session_state.widget(widget) for widget, field in _WIDGETS.items()}
     kept = {
         field: value for field, value in values.items() if value is not None or field == "sinks"
     }
@@ -141,7 +141,7 @@ def write_present() -> None:
 def followed() -> FormWords | None:
     """Return the form of a link that was followed, or of a reload; None where it is the page's."""
     words = view_state.view().form
-    if not words or words == view_state.widget(_SEEN):
+    if not words or words == session_state.widget(_SEEN):
         return None
     form = codec.decode_words(FormWords, words)
     return form if form.ratio >= 0 else None

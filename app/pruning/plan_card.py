@@ -8,7 +8,15 @@ import streamlit as st
 from app import pages
 from app.pruning import decisions, form_words
 from app.pruning.data import title
-from app.shell import resources, view_state, wording
+from app.shell import (
+    choices,
+    navigation,
+    resources,
+    session_state,
+    view_fields,
+    view_state,
+    wording,
+)
 from app.shell.caches import peaks
 from app.shell.codec import Peak
 from app.widgets import frame
@@ -48,7 +56,7 @@ def _adopt_choice(plan: PruningPlan) -> None:
     view = view_state.view()
     if view.dropped or view.stay or view.go or plan.decomposition_id != view.atlas:
         return
-    view_state.drop(_dropped(plan), why=view_state.LINK)
+    choices.drop(_dropped(plan), why=choices.LINK)
     view_state.change(stay=plan.settings.pinned_keep, go=plan.settings.pinned_remove)
 
 
@@ -81,8 +89,8 @@ def link(plan: PlanRecord) -> str:
     """Return the address that opens a plan in the lab."""
     base = str(st.context.url or "").rstrip("/").rsplit("/", 1)[0]
     dropped = _dropped(plan)
-    view = view_state.encode(
-        view_state.ViewState(
+    view = view_fields.encode(
+        view_fields.ViewState(
             model=view_state.view().model,
             recording=plan.recording_id,
             atlas=_atlas_of(plan),
@@ -152,10 +160,10 @@ def _actions(plan: PlanRecord) -> None:
             "Delete",
             "delete",
             key=f"delete-{plan.id}",
-            does=view_state.remember,
+            does=session_state.remember,
             args=(_PENDING, plan.id),
         )
-    if view_state.recall(_PENDING) == plan.id:
+    if session_state.recall(_PENDING) == plan.id:
         _confirm(plan)
 
 
@@ -163,8 +171,8 @@ def open_in_lab(plan: PlanRecord) -> None:
     """Select a plan, with its networks, pins and settings; undo leads back."""
     atlas = _atlas_of(plan)
     if (atlas, plan.recording_id) != (view_state.view().atlas, view_state.view().recording):
-        view_state.open_atlas(atlas, recording=plan.recording_id)
-    view_state.drop(_dropped(plan), why=f"plan {plan.id[:8]} opened")
+        navigation.open_atlas(atlas, recording=plan.recording_id)
+    choices.drop(_dropped(plan), why=f"plan {plan.id[:8]} opened")
     view_state.change(plan=plan.id, stay=plan.settings.pinned_keep, go=plan.settings.pinned_remove)
     form_words.fill(
         form_words.words_of(plan.settings, share_of_parameters=plan.share_of_parameters)
@@ -192,7 +200,7 @@ def _delete(plan_id: str) -> None:
     try:
         history.delete_plan(resources.workspace(), plan_id)
     except FnpruneError as error:
-        view_state.notify(error.message)
+        session_state.notify(error.message)
         return
     resources.forget_open()
     view = view_state.view()
@@ -200,7 +208,7 @@ def _delete(plan_id: str) -> None:
         plan="" if view.plan == plan_id else view.plan,
         plans=tuple(id for id in view.plans if id != plan_id),
     )
-    view_state.notify("Deleted")
+    session_state.notify("Deleted")
 
 
 def _log(notes: PlanNotes) -> None:

@@ -6,7 +6,7 @@ from app import pages
 from app.figures import networks
 from app.recording import settings
 from app.recording.recording_tasks import decompose
-from app.shell import glossary, resources, view_state
+from app.shell import glossary, navigation, resources, session_state, view_state
 from app.shell.artifact_words import describe
 from app.shell.caches import directions
 from app.shell.jobs.job import Job
@@ -47,7 +47,7 @@ def offer_size() -> None:
             )
         else:
             st.caption(f"Comparing halves of the documents suggests K = {suggested}.")
-            button(f"Use {suggested}", does=view_state.remember, args=(settings.K, suggested))
+            button(f"Use {suggested}", does=session_state.remember, args=(settings.K, suggested))
         if st.button("See the curve" if curve else "Measure it on Trust", type="tertiary"):
             view_state.change(show="k")
             st.switch_page(TRUST)
@@ -55,8 +55,8 @@ def offer_size() -> None:
 
 def take_atlas(job: Job) -> None:
     """Select the atlas that was found."""
-    view_state.open_atlas(job.result, recording=job.inputs["recording"])
-    view_state.notify("Networks found")
+    navigation.open_atlas(job.result, recording=job.inputs["recording"])
+    session_state.notify("Networks found")
 
 
 def show_result() -> None:
@@ -131,7 +131,7 @@ def offer_others() -> None:
         st.caption("Already found in this recording:")
         for entry in others[:6]:
             if st.button(plain(describe(entry)), key=f"open-{entry.id}", icon=":material/hub:"):
-                view_state.open_atlas(entry.id, recording=view.recording)
+                navigation.open_atlas(entry.id, recording=view.recording)
                 st.rerun()
 
 

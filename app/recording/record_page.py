@@ -4,7 +4,7 @@ import streamlit as st
 
 from app.recording import figures, settings
 from app.recording.recording_tasks import record
-from app.shell import glossary, resources, view_state, wording
+from app.shell import glossary, navigation, resources, session_state, view_state, wording
 from app.shell.caches import networks
 from app.shell.jobs import tasks
 from app.shell.jobs.job import Job
@@ -58,8 +58,8 @@ def show_form() -> None:
 def take_result(job: Job) -> None:
     """Select the recording that was made."""
     if job.kind == "record":
-        view_state.open_recording(job.result)
-        view_state.notify("Recorded")
+        navigation.open_recording(job.result)
+        session_state.notify("Recorded")
 
 
 def show_recording() -> None:

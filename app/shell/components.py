@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from app.shell import view_state
+from app.shell import session_state
 from fnprune_core.assets import asset
 
 #: What an event's value is given to; None where it is passed over.
@@ -40,7 +40,7 @@ def component(name: str, *parts: str) -> Callable[..., None]:
     ) -> None:
         def listener(event: str, call: Listener) -> Callable[[], None]:
             def call_back() -> None:
-                value = view_state.component_value(key, event)
+                value = session_state.component_value(key, event)
                 if value is not None and call is not None:
                     call(value)
 

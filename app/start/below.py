@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import streamlit as st
 
-from app.shell import resources, view_state
+from app.shell import navigation, resources, session_state, view_fields, view_state
 from app.shell.images import kept
 from app.shell.jobs import tasks
 from app.shell.jobs.job import Job
@@ -85,7 +85,7 @@ def show_example(example_ids: ExampleIds | None, *, is_laid_out: bool) -> None:
     """Offer the example: a real atlas at once, or the button that builds it."""
     if example_ids is None:
         job_progress.follow(
-            "example", on_done=lambda job: view_state.notify("The example is ready")
+            "example", on_done=lambda job: session_state.notify("The example is ready")
         )
         if job_progress.job_of("example") is None or not job_progress.is_active("example"):
             st.markdown(
@@ -115,7 +115,7 @@ def show_example(example_ids: ExampleIds | None, *, is_laid_out: bool) -> None:
 def example_tiles(atlas_id: str, *, is_laid_out: bool) -> Sequence[dict[str, Any]]:
     """Return the example's tiles, of networks that recur first; as they are at first, kept."""
     view = view_state.view()
-    is_usual = view.z == view_state.DEFAULT_Z and not (atlas_id == view.atlas and view.dropped)
+    is_usual = view.z == view_fields.DEFAULT_Z and not (atlas_id == view.atlas and view.dropped)
     if not (is_laid_out and is_usual):
         return tiles(atlas_id, resources.recurring_first(atlas_id))
     shown = kept.facts(
@@ -159,6 +159,6 @@ def show_model() -> None:
 def take_model(job: Job) -> None:
     """Select a model that was loaded; the recording of another model is deselected."""
     if job.inputs["model"] != view_state.view().model:
-        view_state.open_recording("")
+        navigation.open_recording("")
         view_state.change(model=job.inputs["model"])
-    view_state.notify(f"{job.result.name} is loaded")
+    session_state.notify(f"{job.result.name} is loaded")

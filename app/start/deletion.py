@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
-from app.shell import resources, view_state
+from app.shell import resources, session_state
 from app.widgets import frame
 
 Item = TypeVar("Item")
@@ -13,18 +13,18 @@ Item = TypeVar("Item")
 
 def clicked(key: str, items: Sequence[Item]) -> Item | None:
     """Return the item in whose row the button of this key was pressed, or None."""
-    click = view_state.widget(key)
+    click = session_state.widget(key)
     return None if click is None or click.row >= len(items) else items[click.row]
 
 
 def ask(key: str, items: Sequence[Item]) -> None:
     """Remember the item whose button was pressed, for `asked` in the run that follows."""
-    view_state.remember(_pending(key), clicked(key, items))
+    session_state.remember(_pending(key), clicked(key, items))
 
 
 def asked(key: str) -> Any:
     """Return the item that `ask` remembered, once; None where there is none."""
-    return view_state.recall(_pending(key))
+    return session_state.recall(_pending(key))
 
 
 def _pending(key: str) -> str:
@@ -41,7 +41,7 @@ def confirm(kind: str, id: str, lines: Sequence[str]) -> None:
             with frame.explaining():
                 resources.workspace().delete(kind, id)
                 resources.forget_open()
-                view_state.notify("Deleted")
+                session_state.notify("Deleted")
                 st.rerun()
         if st.button("Keep it"):
             st.rerun()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from app.shell import resources, view_state, wording
+from app.shell import navigation, resources, view_state, wording
 from app.shell.artifact_words import describe
 from app.start import deletion
 from app.widgets import frame
@@ -72,14 +72,14 @@ def _open(entries: Sequence[Entry]) -> None:
         source = resources.manifest("recordings", recording).get("model_source", "embedded")
         view_state.change(model=source)
     if entry.kind == "recordings":
-        view_state.open_recording(entry.id)
+        navigation.open_recording(entry.id)
         st.switch_page(frame.RECORD)
     elif entry.kind == "decompositions":
-        view_state.open_atlas(entry.id, recording=entry.manifest["recording_id"])
+        navigation.open_atlas(entry.id, recording=entry.manifest["recording_id"])
         st.switch_page(frame.ATLAS)
     elif entry.kind == "plans":
         atlas, recording = inputs.get("decomposition_id", ""), inputs.get("recording_id", "")
-        view_state.open_atlas(atlas or view_state.view().atlas, recording=recording)
+        navigation.open_atlas(atlas or view_state.view().atlas, recording=recording)
         view_state.change(plan=entry.id)
         st.switch_page(frame.PRUNE)
 

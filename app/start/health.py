@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from app.shell import view_state
+from app.shell import session_state
 from app.shell.jobs.job import Job
 from app.shell.wording import plain, size
 from app.start import deletion
@@ -72,7 +72,7 @@ def verification() -> None:
 
 def _announce(job: Job) -> None:
     n_damaged = sum(item.standing == "damaged" for item in job.result)
-    view_state.notify(f"{n_damaged} damaged" if n_damaged else "Nothing is damaged")
+    session_state.notify(f"{n_damaged} damaged" if n_damaged else "Nothing is damaged")
 
 
 def _show(items: Sequence[Verified]) -> None:

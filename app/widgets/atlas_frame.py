@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from app.shell import glossary, resources, view_state
+from app.shell import glossary, resources, session_state, view_fields, view_state
 from app.shell.caches import networks
 from app.shell.jobs import tasks
 from app.widgets import frame, job_progress
@@ -66,7 +66,7 @@ def pick_network(atlas: NetworkAtlas, network: int) -> None:
             index=network,
             format_func=lambda k: label(atlas.id, k),
             key=key,
-            on_change=lambda: select(int(view_state.widget(key))),
+            on_change=lambda: select(int(session_state.widget(key))),
             width="stretch",
             help=glossary.tip("component"),
         )
@@ -113,7 +113,7 @@ def pick_session(
         index=offered.index(current),
         format_func=titles.__getitem__,
         key=key,
-        on_change=lambda: select_session(int(view_state.widget(key))),
+        on_change=lambda: select_session(int(session_state.widget(key))),
         help=help,
     )
 
@@ -129,14 +129,14 @@ def threshold(key: str, *, tip: str | None = None) -> float:
         paragraph for paragraph in (glossary.tip("threshold"), tip) if paragraph
     )
     z = view_state.view().z
-    view_state.remember(key, z)  # the slider in a picture may have moved it since
+    session_state.remember(key, z)  # the slider in a picture may have moved it since
     st.slider(
         "Threshold |z|",
-        *view_state.Z_RANGE,
+        *view_fields.Z_RANGE,
         step=0.1,
         key=key,
         help=help_text,
-        on_change=lambda: view_state.change(z=view_state.widget(key)),
+        on_change=lambda: view_state.change(z=session_state.widget(key)),
     )
     return z
 
@@ -179,12 +179,14 @@ def units_rule(
 
 def units_shown(atlas: NetworkAtlas) -> float | None:
     """Return the choice that `units_rule` drew last: |z|, or None for members."""
-    by_z = atlas.known_members is None or view_state.widget(_RULE) == BY_Z
+    by_z = atlas.known_members is None or session_state.widget(_RULE) == BY_Z
     return view_state.view().z if by_z else None
 
 
 def _offer_members(atlas: NetworkAtlas, key: str) -> None:
-    job_progress.follow("members", on_done=lambda job: view_state.notify("Members were measured"))
+    job_progress.follow(
+        "members", on_done=lambda job: session_state.notify("Members were measured")
+    )
     if job_progress.is_active("members"):
         return
     if st.button("Check on halves", icon=":material/fact_check:", key=f"{key}-members"):
@@ -211,15 +213,15 @@ def section(choices: dict[str, str], *, key: str, label: str = "Picture") -> str
 def offer_cortex(atlas: NetworkAtlas) -> None:
     """Lay out the cortex of an atlas that has none: by itself, once a visit, and then if asked."""
     job = job_progress.follow(
-        "lay_out", on_done=lambda job: view_state.notify("The cortex is laid out")
+        "lay_out", on_done=lambda job: session_state.notify("The cortex is laid out")
     )
     if job_progress.is_active("lay_out"):
         return
     begun = f"layout of {atlas.id} begun"
-    is_first = job is None and not view_state.widget(begun)
+    is_first = job is None and not session_state.widget(begun)
     if not is_first:
         st.caption("The units of this atlas have no places yet: until then, its layers are shown.")
     if is_first or st.button("Lay out the cortex", icon=":material/grid_on:", key="atlas-lay-out"):
-        view_state.remember(begun, True)
+        session_state.remember(begun, True)
         job_progress.start(tasks.lay_out(atlas=atlas.id))
         st.rerun()

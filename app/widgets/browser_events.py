@@ -12,7 +12,7 @@ import streamlit as st
 
 from app.doors.here import base_path
 from app.figures.theme import Mode
-from app.shell import view_state
+from app.shell import session_state
 from app.shell.components import component
 
 _cell_picker = component("cell_picker")
@@ -43,10 +43,10 @@ def pick_cells(
 
 def is_narrow() -> bool:
     """Return whether the browser is narrow, and draw again once it says otherwise."""
-    narrow = bool(view_state.widget(_IS_NARROW))
+    narrow = bool(session_state.widget(_IS_NARROW))
 
     def remember(event: dict[str, object]) -> None:
-        view_state.remember(_IS_NARROW, bool(event["narrow"]))
+        session_state.remember(_IS_NARROW, bool(event["narrow"]))
 
     _narrow("narrow", {"narrow": narrow, "width": _WIDTH}, changed=remember)
     return narrow

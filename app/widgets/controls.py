@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeVar
 
 import streamlit as st
 
-from app.shell import view_state
+from app.shell import session_state
 
 T = TypeVar("T")
 Kind = Literal["primary", "secondary", "tertiary"]
@@ -153,7 +153,7 @@ def table(
     """
 
     def press() -> None:
-        places: Sequence[int] = view_state.widget(str(key))["selection"]["rows"]
+        places: Sequence[int] = session_state.widget(str(key))["selection"]["rows"]
         if places and on_row is not None:
             on_row(int(places[0]))
 

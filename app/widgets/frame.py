@@ -8,7 +8,7 @@ import streamlit as st
 
 from app import pages
 from app.figures.theme import PALETTES, Mode, Palette
-from app.shell import glossary, resources, view_state
+from app.shell import glossary, navigation, resources, session_state, view_fields, view_state
 from app.shell.caches.colours import palette_of
 from app.shell.jobs.job import Failure, describe_error
 from app.shell.wording import count, plain, sentence
@@ -52,9 +52,9 @@ def frame(url: str, *, find: Callable[[], None]) -> None:
     watch_mode(mode())
     if url:  # Start has no chart, and much else to load
         load_charts_ahead()
-    for text in view_state.notices():
+    for text in session_state.notices():
         st.toast(plain(text), icon=":material/check:")
-    refused = view_state.refusal()
+    refused = session_state.refusal()
     if refused is not None:
         error(refused)
     complete_view()
@@ -132,13 +132,13 @@ def heading(title: str, text: str, *, terms: Sequence[str] = ()) -> None:
     st.caption(text)
 
 
-def _model_label(view: view_state.ViewState) -> str:
+def _model_label(view: view_fields.ViewState) -> str:
     model = resources.language_model(view.model)
     name = model.name if model else view.model
     return "SmolLM2-135M (embedded)" if view.model == "embedded" else plain(name)
 
 
-def _recording_label(view: view_state.ViewState) -> str:
+def _recording_label(view: view_fields.ViewState) -> str:
     facts = _manifest("recordings", view.recording)
     if facts is None:
         return "recording not found" if view.recording else "no recording"
@@ -146,14 +146,14 @@ def _recording_label(view: view_state.ViewState) -> str:
     return f"{windows['n_tokens']:,} tokens, {count(len(windows['domain_names']), 'domain')}"
 
 
-def _atlas_label(view: view_state.ViewState) -> str:
+def _atlas_label(view: view_fields.ViewState) -> str:
     facts = _manifest("decompositions", view.atlas)
     if facts is None:
         return "atlas not found" if view.atlas else "no atlas"
     return count(facts["n_networks"], "network")
 
 
-def _plan_label(view: view_state.ViewState) -> str:
+def _plan_label(view: view_fields.ViewState) -> str:
     facts = _manifest("plans", view.plan)
     if facts is None:
         return "plan not found" if view.plan else "no plan"
@@ -188,7 +188,7 @@ def explaining() -> Iterator[None]:
     except ArtifactNotFoundError as exception:
         error(Failure(message=exception.message, hint="It may have been deleted since."))
         # Two places of a page can miss the same thing, and no two buttons may have one key.
-        n_before = view_state.times_told(str(exception))
+        n_before = session_state.times_told(str(exception))
         button("Go on without it", "close", key=f"away-{exception}-{n_before}", does=drop_missing)
     except SignalsNotKeptError as exception:
         error(describe_error(exception), was_chosen=True)
@@ -198,7 +198,7 @@ def explaining() -> Iterator[None]:
 
 def drop_missing() -> None:
     """Deselect what the workspace does not have."""
-    view_state.deselect(lambda kind, id: _manifest(kind, id) is not None)
+    navigation.deselect(lambda kind, id: _manifest(kind, id) is not None)
 
 
 def empty(title: str, text: str, *, button: str, page: str, icon: str) -> None:
@@ -217,9 +217,9 @@ def open_example() -> None:
     """Open the worked example, if there is one and no atlas is open."""
     ids = None if view_state.view().atlas else find_example(resources.workspace())
     if ids is not None:
-        view_state.open_atlas(ids.decomposition_id, recording=ids.recording_id)
+        navigation.open_atlas(ids.decomposition_id, recording=ids.recording_id)
         view_state.change(model=EXAMPLE_MODEL)
-        view_state.notify("Nothing else was open: this is the worked example")
+        session_state.notify("Nothing else was open: this is the worked example")
         st.rerun()  # the bar above was drawn without it
 
 

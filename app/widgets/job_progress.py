@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.shell import resources, view_state
+from app.shell import resources, session_state, view_state
 from app.shell.jobs.job import Job, Wait, describe_error
 from app.shell.jobs.limits import TooManyJobsError
 from app.shell.jobs.tasks import Task
@@ -25,7 +25,7 @@ def start(task: Task) -> None:
             task.kind, function, inputs=task.inputs, title=task.title, owner=visit_id()
         )
     except TooManyJobsError as refusal:
-        view_state.refuse(describe_error(refusal))
+        session_state.refuse(describe_error(refusal))
     else:
         view_state.change(job=job)
 
@@ -58,7 +58,7 @@ def follow(*kinds: str, on_done: Callable[[Job], None]) -> Job | None:
         error(job.failure)
     elif job.state == "cancelled":
         st.info("Stopped. What was finished is kept.", icon=":material/stop_circle:")
-    elif job.state == "done" and view_state.take_once(job.id, job.number):
+    elif job.state == "done" and session_state.take_once(job.id, job.number):
         on_done(job)
         st.rerun()
     return job
@@ -75,7 +75,7 @@ def watch(job_id: str) -> None:
 
     Two places of a page can wait for one job, as for the model, and each has its button.
     """
-    place = view_state.times_told(f"progress of {job_id}")
+    place = session_state.times_told(f"progress of {job_id}")
     st.fragment(_progress, run_every=_POLL_S)(job_id, place)
 
 
@@ -134,7 +134,7 @@ def _stop(job_id: str) -> None:
     job = resources.jobs().job(job_id)
     is_shared = job is not None and len(job.owners) > 1
     if not resources.jobs().leave(job_id, visit_id()) and is_shared:
-        view_state.notify("Stopped here. It goes on for another visitor who asked for the same")
+        session_state.notify("Stopped here. It goes on for another visitor who asked for the same")
 
 
 def _progress_text(job: Job) -> str:

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app.shell import resources, view_state
+from app.shell import resources, session_state, view_state
 from app.shell.jobs import tasks
 from app.widgets import job_progress
 from app.widgets.controls import button
@@ -53,7 +53,7 @@ def loaded(*, needed_for: str, key: str) -> LanguageModel | None:
     model = resources.language_model(source)
     if model is None:
         job_progress.follow(
-            "load", on_done=lambda job: view_state.notify(f"{job.result.name} is loaded")
+            "load", on_done=lambda job: session_state.notify(f"{job.result.name} is loaded")
         )
         if not job_progress.is_active("load"):
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):

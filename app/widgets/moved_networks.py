@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app.shell import view_state, wording
+from app.shell import session_state, wording
 from app.shell.caches import peaks
 from app.widgets.controls import button
 from fnprune_core.errors import FnpruneError, NetworksMovedError
@@ -41,7 +41,7 @@ def offer(atlas: str, error: NetworksMovedError, *, key: str) -> None:
             "Match by maps",
             "join_inner",
             key=f"match-{key}",
-            does=view_state.match_results,
+            does=session_state.match_results,
             args=(atlas,),
         )
     else:

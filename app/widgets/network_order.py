@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from app.figures.base import column_name
-from app.shell import resources, view_state, wording
+from app.shell import resources, session_state, view_state, wording
 from app.widgets.controls import button, choose
 from fnprune_core.atlas.membership import HIGH
 from fnprune_core.atlas.network_atlas import NetworkAtlas
@@ -269,4 +269,4 @@ def _bounds(atlas: NetworkAtlas, column: str) -> tuple[float, float]:
 
 def _reset() -> None:
     for key in _KEYS:
-        view_state.forget(f"gallery-{key}")
+        session_state.forget(f"gallery-{key}")

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app.shell import resources, view_state, wording
+from app.shell import choices, resources, session_state, view_state, wording
 from app.shell.jobs.job import describe_error
 from app.widgets import frame
 from app.widgets.controls import button
@@ -75,13 +75,13 @@ def pin(units: Iterable[int], side: Side) -> None:
     view = view_state.view()
     stay, go = set(view.stay) - new, set(view.go) - new
     (stay if side == "stay" else go).update(new)
-    view_state.pin(stay, go)
+    choices.pin(stay, go)
 
 
 def unpin(units: Iterable[int]) -> None:
     """Remove the pins of units."""
     unpinned, view = set(units), view_state.view()
-    view_state.pin(set(view.stay) - unpinned, set(view.go) - unpinned)
+    choices.pin(set(view.stay) - unpinned, set(view.go) - unpinned)
 
 
 def buttons(units: Iterable[int], *, key: str) -> None:
@@ -137,8 +137,8 @@ def show(atlas: NetworkAtlas) -> None:
         _draw_form(atlas.layout)
         if view.stay or view.go:
             _list_pins(atlas)
-        if view_state.can_undo_pin():
-            st.button("Undo the last pinning", icon=":material/undo:", on_click=view_state.undo_pin)
+        if choices.can_undo_pin():
+            st.button("Undo the last pinning", icon=":material/undo:", on_click=choices.undo_pin)
 
 
 def _draw_form(layout: UnitLayout) -> None:
@@ -151,7 +151,7 @@ def _draw_form(layout: UnitLayout) -> None:
             ("go", "To go", "content_cut"),
         ):
             button(label, icon, key=f"pins-{side}", does=_pin_typed, args=(layout, side))
-    failure = view_state.widget(_WRONG)
+    failure = session_state.widget(_WRONG)
     if failure:
         frame.error(failure)
 
@@ -159,12 +159,12 @@ def _draw_form(layout: UnitLayout) -> None:
 def _pin_typed(layout: UnitLayout, side: Side) -> None:
     """Pin the typed units; text that cannot be read stays in its place, with a message below."""
     try:
-        pin(units_in(str(view_state.widget(_TEXT) or ""), layout), side)
+        pin(units_in(str(session_state.widget(_TEXT) or ""), layout), side)
     except FnpruneError as error:
-        view_state.remember(_WRONG, describe_error(error))
+        session_state.remember(_WRONG, describe_error(error))
     else:
-        view_state.forget(_WRONG)
-        view_state.remember(_TEXT, "")
+        session_state.forget(_WRONG)
+        session_state.remember(_TEXT, "")
 
 
 def table(atlas: NetworkAtlas, stay: tuple[int, ...], go: tuple[int, ...]) -> pd.DataFrame:
@@ -224,4 +224,4 @@ def _list_pins(atlas: NetworkAtlas) -> None:
             args=(chosen_units,),
             is_off=not chosen_units,
         )
-        st.button("Unpin all", icon=":material/delete:", on_click=view_state.pin, args=((), ()))
+        st.button("Unpin all", icon=":material/delete:", on_click=choices.pin, args=((), ()))

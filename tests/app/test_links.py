@@ -8,8 +8,8 @@ from driving import SESSION, press, said, view
 from streamlit.testing.v1 import AppTest
 
 from app import pages
-from app.shell import codec, resources, view_state
-from app.shell.view_state import ViewState
+from app.shell import codec, navigation, resources, view_fields
+from app.shell.view_fields import ViewState
 
 HOSTILE = ("abc", "-1", "9" * 5000, "0-999999999", "1e400", "nan", "\0", "../../etc", "<b>", "é")
 
@@ -25,7 +25,7 @@ def test_a_link_of_many_digits_opens_the_page(open_page, example, digits) -> Non
     """`drop=` with 5,000 digits once killed the page."""
     at = open_page("prune", **example.view(), drop=digits, stay=digits, go=digits, network=digits)
     assert broken(at) == []
-    assert all(network <= view_state.MOST_NETWORKS for network in view(at).dropped)
+    assert all(network <= view_fields.MOST_NETWORKS for network in view(at).dropped)
 
 
 @pytest.mark.parametrize("page", [view.url for view in pages.VIEWS])
@@ -69,10 +69,10 @@ def test_a_job_that_two_places_of_a_page_wait_for_has_two_buttons(fresh) -> None
     """Prune offers the model in several places: while it was loaded, their buttons had one key."""
 
     def page() -> None:
-        from app.shell import resources, view_state
+        from app.shell import resources
         from app.widgets import job_progress
 
-        view_state.synchronise()
+        navigation.synchronise()
         job = resources.jobs().jobs()[0]
         job_progress.watch(job.id)
         job_progress.watch(job.id)
@@ -94,9 +94,9 @@ def test_a_job_that_two_places_of_a_page_wait_for_has_two_buttons(fresh) -> None
 def test_no_value_of_a_parameter_is_taken_beyond_its_bounds(name) -> None:
     start = time.perf_counter()
     for value in (*HOSTILE, "a" * 10**6, "0-999999." * 10**5, "9" * 10**6):
-        decoded = view_state.decode({name: value})
-        assert view_state.decode(view_state.encode(decoded)) == decoded
-        assert sum(map(len, view_state.encode(decoded).values())) <= codec.MOST_PATH
+        decoded = view_fields.decode({name: value})
+        assert view_fields.decode(view_fields.encode(decoded)) == decoded
+        assert sum(map(len, view_fields.encode(decoded).values())) <= codec.MOST_PATH
     assert time.perf_counter() - start < 2
 
 
@@ -104,5 +104,5 @@ def test_overlapping_spans_cost_no_more_than_one() -> None:
     start = time.perf_counter()
     assert codec.expand("0-999999." * 2000, largest=999_999) == tuple(range(1_000_000))
     assert time.perf_counter() - start < 1
-    assert view_state.decode({"stay": "0-999999"}).stay == ()
-    assert len(view_state.decode({"stay": "0-99999"}).stay) == view_state.MOST_PINNED
+    assert view_fields.decode({"stay": "0-999999"}).stay == ()
+    assert len(view_fields.decode({"stay": "0-99999"}).stay) == view_fields.MOST_PINNED

@@ -9,7 +9,7 @@ from toy_localizer import QUICK
 
 from app.shell import resources
 from app.shell.caches import peaks
-from app.shell.view_state import ViewState, decode, encode
+from app.shell.view_fields import ViewState, decode, encode
 from fnprune_core.atlas import annotation_files, annotations
 from fnprune_core.atlas.annotation_files import Annotation
 from fnprune_core.atlas.network_atlas import open_atlas

@@ -6,7 +6,7 @@ import streamlit as st
 
 from app.atlas.carpet import data as cache
 from app.atlas.carpet.figures import Span, overview_carpet, session_carpet, stretch_carpet
-from app.shell import glossary, recipes, view_state
+from app.shell import glossary, recipes, session_state, view_state
 from app.widgets import atlas_frame, frame, lasso
 from app.widgets.controls import choose, table
 from app.widgets.picture import draw_picture
@@ -89,7 +89,7 @@ def show_all(atlas: NetworkAtlas, by: str) -> None:
         key=f"carpet-all-{by}",
         made=recipes.code("carpet", atlas=atlas.id, session=numbers[0]),
         on_select=lambda: open_session(
-            lasso.chosen_rows(view_state.widget(f"carpet-all-{by}")), by
+            lasso.chosen_rows(session_state.widget(f"carpet-all-{by}")), by
         ),
         selection_mode="points",
     )
@@ -107,7 +107,7 @@ def open_session(picked: list[int], by: str) -> None:
     """Select the picked session in the view, before the page runs again."""
     if picked:
         view_state.change(session=int(picked[0]), token=-1, show=by)
-        view_state.remember("carpet-shown", by)
+        session_state.remember("carpet-shown", by)
 
 
 above, below = ("bright", "dark") if frame.palette().mode == "dark" else ("dark", "bright")

@@ -7,7 +7,7 @@ from app.atlas.compare import data as cache
 from app.atlas.compare.compare_tasks import apply
 from app.atlas.compare.figures import Side, pair_domains, pair_maps
 from app.figures.markup import signed
-from app.shell import glossary, recipes, resources, view_state, wording
+from app.shell import glossary, recipes, resources, session_state, view_state, wording
 from app.shell.caches import networks
 from app.shell.jobs.job import describe_error
 from app.widgets import atlas_frame, controls, frame, job_progress
@@ -243,7 +243,7 @@ def carry(atlas: NetworkAtlas, other: NetworkAtlas, match: Match) -> None:
             with frame.explaining():
                 workspace = resources.workspace()
                 carried = carry_over(workspace, atlas, other, match, threshold=threshold)
-                view_state.notify(carried.sentence())
+                session_state.notify(carried.sentence())
                 st.rerun()
     if not same:
         st.caption("No pair reaches this |r|, so there is nothing to copy.")

@@ -11,7 +11,7 @@ from app.atlas.connectome.graph_figures import graph, tree
 from app.atlas.connectome.options import MEASURES, ORDERS, PLACES, change, options
 from app.figures.markup import signed
 from app.figures.matrix import Arrangement, matrix
-from app.shell import glossary, recipes, resources, view_state, wording
+from app.shell import glossary, recipes, resources, session_state, view_state, wording
 from app.shell.caches import directions
 from app.widgets import atlas_frame, controls, frame, lasso
 from app.widgets.browser_events import pick_cells
@@ -202,7 +202,7 @@ def show_graph(atlas: NetworkAtlas, network: int) -> None:
 
 def _select_node(key: str) -> None:
     """Select the network of the node that was pressed in a picture."""
-    if rows := lasso.chosen_rows(view_state.widget(key)):
+    if rows := lasso.chosen_rows(session_state.widget(key)):
         atlas_frame.select(rows[0])
 
 

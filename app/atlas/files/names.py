@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 import streamlit as st
 
-from app.shell import resources, view_state, wording
+from app.shell import resources, session_state, wording
 from app.widgets import controls, frame
 from app.widgets.controls import download
 from fnprune_core.atlas import annotation_files, annotations
@@ -69,7 +69,7 @@ def _take_over(
 ) -> None:
     annotations.merge(resources.workspace(), atlas, uploaded, numbers=numbers)
     n = sum(k < atlas.n_networks for k in uploaded.networks) if numbers is None else len(numbers)
-    view_state.notify(f"Names of {wording.count(n, 'network')} imported")
+    session_state.notify(f"Names of {wording.count(n, 'network')} imported")
     st.rerun()
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from app.atlas.files.body import show_values
 from app.atlas.files.data import imported
 from app.atlas.files.files_tasks import atlas_page
-from app.shell import recipes, resources, view_state, wording
+from app.shell import recipes, resources, session_state, view_state, wording
 from app.shell.images import files as images
 from app.widgets import controls, frame, job_progress
 from app.widgets.controls import button, download
@@ -202,7 +202,9 @@ def take_page(atlas: NetworkAtlas, z: float | None) -> None:
         "Maps, passages and numbers of every network as one HTML file for any browser. It needs "
         "no internet connection."
     )
-    job_progress.follow("atlas_page", on_done=lambda job: view_state.notify("The page is written"))
+    job_progress.follow(
+        "atlas_page", on_done=lambda job: session_state.notify("The page is written")
+    )
     job = job_progress.job_of("atlas_page")
     if job is not None and job.is_active:
         return

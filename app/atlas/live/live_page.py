@@ -8,7 +8,7 @@ from app.atlas import text_box
 from app.atlas.live import panels
 from app.atlas.live.live_tasks import KIND, Found, scan
 from app.atlas.live.options import READ, RECORDED, WRITE
-from app.shell import view_state
+from app.shell import session_state, view_state
 from app.shell.caches import live as cache
 from app.shell.jobs.job import Job
 from app.widgets import atlas_frame, frame, job_progress, model_offer
@@ -81,7 +81,7 @@ def texts_of(order: LiveOrder, model: LanguageModel, *, is_asked: bool) -> LiveT
 
 def stopped(token: int, network: int | None, is_still: bool) -> None:
     """Keep in the view where a person stopped."""
-    view_state.remember(_STILL, is_still)
+    session_state.remember(_STILL, is_still)
     view_state.change(token=token)
     if network is not None:
         view_state.change(network=network)
@@ -94,7 +94,7 @@ def show(atlas: NetworkAtlas, texts: LiveTexts, order: LiveOrder | None, session
     viewed = view_state.view().token
     is_kept = 0 <= viewed < texts.healthy.n_tokens
     token = viewed if is_kept else 0
-    is_still = bool(view_state.widget(_STILL))
+    is_still = bool(session_state.widget(_STILL))
     # Drawn here for a browser that cannot: the scanner asks for it by stopping.
     still = cache.still(scene, token if is_kept else scene.brightest()) if is_still else ""
     live_scanner(

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from app.shell.codec import Codec, named, parameter, whole_number
-from app.shell.view_state import MOST_NETWORKS
+from app.shell.view_fields import MOST_NETWORKS
 
 READ, WRITE, RECORDED = "read", "write", "recorded"
 SOURCES = {READ: "A text", WRITE: "Let it write", RECORDED: "A recorded text"}

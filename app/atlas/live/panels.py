@@ -5,7 +5,7 @@ import streamlit as st
 from app.atlas.live.options import MOST_SILENCED, RECORDED, SOURCES, WRITE, LiveOptions
 from app.figures.live.scene import LiveScene, alternative, table_of
 from app.html_files.live_page import live_page
-from app.shell import recipes, resources, view_state
+from app.shell import recipes, resources, session_state, view_state
 from app.shell.caches import live as cache
 from app.widgets.controls import choose, download
 from app.widgets.picture import describe, draw_table
@@ -73,7 +73,7 @@ def choose_silenced(atlas: NetworkAtlas) -> tuple[int, ...]:
         max_selections=MOST_SILENCED,
         placeholder="No network: only the healthy model",
         on_change=lambda: view_state.change_options(
-            LiveOptions, silenced=tuple(sorted(view_state.widget(key)))
+            LiveOptions, silenced=tuple(sorted(session_state.widget(key)))
         ),
         help="The same text is read once more with the units of these networks silenced "
         "(sink units are spared), and both bodies run in step. Holes show "

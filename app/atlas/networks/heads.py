@@ -6,7 +6,7 @@ import streamlit as st
 
 from app.atlas.networks.figures import head_map
 from app.atlas.networks.network_tasks import HEADS, read_heads
-from app.shell import recipes, resources, view_state, wording
+from app.shell import recipes, resources, session_state, view_state, wording
 from app.shell.caches import networks as cache
 from app.widgets import frame, job_progress, model_offer
 from app.widgets.controls import table
@@ -19,7 +19,7 @@ _MOST = 8
 def show(atlas: NetworkAtlas, network: int) -> None:
     """Draw which heads carry a network, or offer to measure it for all networks at once."""
     st.subheader("Attention heads", anchor=False)
-    job_progress.follow(HEADS, on_done=lambda job: view_state.notify("The heads are read"))
+    job_progress.follow(HEADS, on_done=lambda job: session_state.notify("The heads are read"))
     heads = cache.heads(atlas.id)
     if heads is None:
         _offer(atlas)

@@ -10,7 +10,7 @@ from app.atlas.networks.options import MapOptions
 from app.figures.base import Picture
 from app.figures.maps import unit_at
 from app.figures.networks import MAP_COLUMNS, network_map
-from app.shell import glossary, recipes, resources, view_state
+from app.shell import glossary, recipes, resources, session_state, view_fields, view_state
 from app.shell.caches import directions
 from app.shell.caches import networks as network_page
 from app.widgets import atlas_frame, browser_events, frame
@@ -18,7 +18,7 @@ from app.widgets.controls import choose
 from app.widgets.picture import draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
-VIEWS = dict(zip(view_state.MAP_VIEWS, ("Body", "Layers"), strict=True))
+VIEWS = dict(zip(view_fields.MAP_VIEWS, ("Body", "Layers"), strict=True))
 #: Sections below the map that show the threshold: a move of the slider draws them anew.
 _FOLLOW_THRESHOLD = ("statistics", "decoding", "units")
 _VIEW = "atlas-view"
@@ -33,7 +33,7 @@ def show_map(atlas: NetworkAtlas, network: int) -> None:
     """Draw the selected network's map and facts; what is changed here runs by itself."""
     # Threshold, unit and pole of the last run: a section that shows them must be drawn again.
     view = view_state.view()
-    view_state.remember(_DRAWN, (view.z, view.unit, options.options().pole))
+    session_state.remember(_DRAWN, (view.z, view.unit, options.options().pole))
     st.fragment(_draw_map)(atlas.id, network)
 
 
@@ -63,7 +63,7 @@ def _draw_map(atlas_id: str, network: int) -> None:
             show_facts(atlas, network, z, map_options.pole)
         if map_options.section != "units":  # that section draws the picked unit itself
             picked_unit.unit_card(atlas, network, key="map-unit")
-        drawn_z, drawn_unit, drawn_pole = view_state.widget(_DRAWN)
+        drawn_z, drawn_unit, drawn_pole = session_state.widget(_DRAWN)
         must_rerun = z != drawn_z and map_options.section in _FOLLOW_THRESHOLD
         must_rerun |= view_state.view().unit != drawn_unit and map_options.section == "units"
         if must_rerun or map_options.pole != drawn_pole:

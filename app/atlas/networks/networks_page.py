@@ -9,7 +9,7 @@ from app.atlas import naming
 from app.atlas.networks import map, options, statistics, steering, texts
 from app.atlas.networks.linked import options as linked_options
 from app.atlas.networks.linked import view as linked
-from app.shell import resources, view_state, wording
+from app.shell import choices, resources, view_state, wording
 from app.shell.caches import networks
 from app.widgets import atlas_frame, frame, network_order
 from app.widgets.atlas_frame import select
@@ -42,9 +42,9 @@ def toolbar(atlas: NetworkAtlas, network: int, shown_networks: Sequence[int]) ->
         for label, icon, shortcut, does, is_off in (
             ("Previous", "arrow_back", "Left", partial(select, previous_network), False),
             ("Next", "arrow_forward", "Right", partial(select, next_network), False),
-            ("Protect", "shield", "K", partial(view_state.drop, others), not is_dropped),
-            ("Don't protect", "remove_moderator", "P", partial(view_state.drop, more), is_dropped),
-            ("Undo", "undo", "U", view_state.undo, not view_state.can_undo()),
+            ("Protect", "shield", "K", partial(choices.drop, others), not is_dropped),
+            ("Don't protect", "remove_moderator", "P", partial(choices.drop, more), is_dropped),
+            ("Undo", "undo", "U", choices.undo, not choices.can_undo()),
         ):
             key = f"atlas-{label}"
             button(label, icon, key=key, shortcut=shortcut, does=does, is_off=is_off)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.shell import codec, view_state
+from app.shell import codec, session_state, view_state
 from app.shell.codec import flag, lettered, named, one_of, parameter
 from app.widgets.controls import choose
 
@@ -85,4 +85,4 @@ def choose_section() -> str:
 def open_course() -> None:
     """Show the section of the time course; for callbacks."""
     change(section="course")
-    view_state.remember(_SECTION, "course")
+    session_state.remember(_SECTION, "course")

@@ -6,7 +6,7 @@ import streamlit as st
 
 from app import pages
 from app.figures.markup import signed
-from app.shell import resources, view_state, wording
+from app.shell import resources, session_state, view_state, wording
 from app.shell.images import files as images
 from app.widgets import controls
 from app.widgets.body.viewer import Pick
@@ -25,7 +25,7 @@ def pick_unit(unit: int) -> None:
 
 def press(unit: int, pick: Pick) -> None:
     """Select the unit of a pressed voxel, and keep where and under which smoothing it was."""
-    view_state.remember(_PRESSED, (unit, pick))
+    session_state.remember(_PRESSED, (unit, pick))
     pick_unit(unit)
 
 
@@ -76,7 +76,7 @@ def under(atlas: NetworkAtlas, network: int, pick: Pick) -> pd.DataFrame:
 
 def _show_under(atlas: NetworkAtlas, network: int, unit: int, *, key: str) -> None:
     """List the units under the kernel where the unit was pressed; a row selects its unit."""
-    pressed_unit, pick = view_state.widget(_PRESSED) or (-1, Pick())
+    pressed_unit, pick = session_state.widget(_PRESSED) or (-1, Pick())
     if pressed_unit != unit or not pick.fwhm:
         return
     table = under(atlas, network, pick)

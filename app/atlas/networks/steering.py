@@ -5,7 +5,7 @@ import streamlit as st
 from app.atlas.networks import options
 from app.atlas.networks.network_tasks import KIND, steer
 from app.figures.markup import token_strip
-from app.shell import resources, view_state, wording
+from app.shell import resources, session_state, view_state, wording
 from app.shell.caches import networks as cache
 from app.shell.jobs.job import Job
 from app.shell.visit import visit_id
@@ -75,7 +75,7 @@ def _gain(atlas: NetworkAtlas, network: int) -> float:
 
 
 def _moved(atlas_id: str, network: int) -> None:
-    options.change(gain=round(10 * float(view_state.widget(_GAIN))))
+    options.change(gain=round(10 * float(session_state.widget(_GAIN))))
     if job_progress.job_of(KIND) is not None:
         _start(resources.atlas(atlas_id), network)
 
@@ -83,10 +83,10 @@ def _moved(atlas_id: str, network: int) -> None:
 def _prompt(atlas: NetworkAtlas, network: int) -> str:
     """Draw the prompt, at first the beginning of the network's strongest passage."""
     key = f"steering-prompt-{network}"
-    if view_state.widget(key) is None:
+    if session_state.widget(key) is None:
         passage = cache.passages(atlas.id, network, 0)[0]
         beginning = "".join(passage.pieces[: passage.centre + 1]).strip()
-        view_state.remember(key, view_state.view().prompt or beginning)
+        session_state.remember(key, view_state.view().prompt or beginning)
     return str(
         st.text_area(
             "Prompt",
@@ -99,7 +99,7 @@ def _prompt(atlas: NetworkAtlas, network: int) -> str:
 
 
 def _typed(network: int) -> str:
-    return str(view_state.widget(f"steering-prompt-{network}") or "")
+    return str(session_state.widget(f"steering-prompt-{network}") or "")
 
 
 def _order(atlas: NetworkAtlas, network: int, gain: float, prompt: str) -> SteeringOrder:
@@ -126,7 +126,7 @@ def _start(atlas: NetworkAtlas, network: int) -> None:
     job = job_progress.job_of(KIND)
     if job is not None and job.is_active:
         resources.jobs().leave(job.id, visit_id())
-    order = _order(atlas, network, float(view_state.widget(_GAIN)), _typed(network))
+    order = _order(atlas, network, float(session_state.widget(_GAIN)), _typed(network))
     job_progress.start(steer(view_state.view().model, order, _dense(_steered(job), order)))
 
 

@@ -5,7 +5,7 @@ import math
 import streamlit as st
 
 from app.atlas.networks.network_tasks import calibrate
-from app.shell import view_state, wording
+from app.shell import session_state, wording
 from app.shell.caches import networks as network_page
 from app.widgets import job_progress
 from app.widgets.body.viewer import set_threshold
@@ -35,7 +35,9 @@ def offer(atlas: NetworkAtlas, network: int) -> None:
 
 
 def _offer_calibration(atlas: NetworkAtlas) -> None:
-    job_progress.follow("calibrate", on_done=lambda job: view_state.notify("Chance was measured"))
+    job_progress.follow(
+        "calibrate", on_done=lambda job: session_state.notify("Chance was measured")
+    )
     if job_progress.is_active("calibrate"):
         return
     st.markdown(

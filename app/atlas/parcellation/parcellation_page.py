@@ -4,14 +4,14 @@ import streamlit as st
 
 from app.atlas.parcellation import data as cache
 from app.atlas.parcellation import panels
-from app.shell import glossary, resources, view_state
+from app.shell import glossary, resources, view_fields, view_state
 from app.widgets import atlas_frame, frame
 from app.widgets.body.viewer import FILM
 from app.widgets.controls import choose
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 _TIP = "A unit below it in every network belongs to none. A threshold on maps, not a test."
-VIEWS = dict(zip(view_state.MAP_VIEWS, ("Body", "Layers"), strict=True))
+VIEWS = dict(zip(view_fields.MAP_VIEWS, ("Body", "Layers"), strict=True))
 
 
 def controls() -> str:

@@ -11,7 +11,7 @@ from app.atlas import spared_words
 from app.atlas.unit import data as cache
 from app.atlas.unit.figures import unit_domains, unit_loadings, unit_place
 from app.figures.markup import signed, token_strip
-from app.shell import recipes, resources, view_state, wording
+from app.shell import recipes, resources, session_state, view_state, wording
 from app.widgets import frame, model_offer
 from app.widgets.controls import button, table
 from app.widgets.gallery import bar_list
@@ -61,9 +61,9 @@ def chooser(atlas: NetworkAtlas, network: int, unit: int) -> None:
     keys = f"unit-layer-{unit}", f"unit-index-{unit}"
 
     def select_by_number() -> None:
-        in_layer = int(view_state.widget(keys[0]))
+        in_layer = int(session_state.widget(keys[0]))
         last = atlas.layout.widths[in_layer] - 1
-        select(int(atlas.layout.flat(in_layer, min(int(view_state.widget(keys[1])), last))))
+        select(int(atlas.layout.flat(in_layer, min(int(session_state.widget(keys[1])), last))))
 
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.number_input(

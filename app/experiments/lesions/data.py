@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from app.experiments.lesions.lesion_tasks import Read
-from app.shell import resources, view_state
+from app.shell import resources, session_state, view_state
 from app.shell.caching import cached
 from fnprune_core.errors import CorruptArtifactError, NetworksMovedError
 from fnprune_core.evaluation.side_by_side import SideBySide
@@ -18,7 +18,7 @@ _LONGEST = 3
 
 
 def _are_matched() -> bool:
-    return view_state.are_results_matched(view_state.view().atlas)
+    return session_state.are_results_matched(view_state.view().atlas)
 
 
 def _numbering(_: str) -> object:

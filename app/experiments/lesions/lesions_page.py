@@ -5,7 +5,7 @@ import streamlit as st
 from app.experiments.lesions import data as cache
 from app.experiments.lesions import form, matrix, patients
 from app.experiments.lesions.lesion_tasks import KIND
-from app.shell import resources, view_state, wording
+from app.shell import resources, session_state, view_state, wording
 from app.shell.jobs.job import Job, describe_error
 from app.widgets import frame, job_progress, moved_networks
 from app.widgets.controls import choose
@@ -45,7 +45,7 @@ def choose_study(atlas: NetworkAtlas, id: str) -> None:
     key = f"lesions-study-{id}"
     st.selectbox(
         "Study", ids, index=ids.index(id), format_func=_label, key=key,
-        on_change=lambda: view_state.change(study=view_state.widget(key)),
+        on_change=lambda: view_state.change(study=session_state.widget(key)),
     )  # fmt: skip
 
 

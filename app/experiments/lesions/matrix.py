@@ -18,7 +18,7 @@ from app.experiments.lesions.figures import (
 )
 from app.experiments.lesions.lesion_tasks import KIND, LesionsSoFar
 from app.figures.markup import signed
-from app.shell import glossary, recipes, view_state, wording
+from app.shell import glossary, recipes, session_state, view_state, wording
 from app.shell.jobs.job import Job
 from app.shell.wording import plain
 from app.widgets import frame, job_progress
@@ -157,7 +157,7 @@ def _draw_cell(study: LesionStudy, row: int, column: int, atlas: NetworkAtlas) -
             "In", range(len(study.columns)), index=column, format_func=study.columns.__getitem__,
             key=key,
             on_change=lambda: view_state.change(
-                network=lesion.networks[0], column=int(view_state.widget(key))
+                network=lesion.networks[0], column=int(session_state.widget(key))
             ),
         )  # fmt: skip
     draw_picture(
@@ -175,7 +175,7 @@ def _pick_row(study: LesionStudy, row: int, atlas: NetworkAtlas) -> None:
         "Lesion", range(len(study.lesions)), index=row,
         format_func=lambda i: cache.name(atlas.id, study.lesions[i]), key=key,
         on_change=lambda: view_state.change(
-            network=study.lesions[int(view_state.widget(key))].networks[0],
+            network=study.lesions[int(session_state.widget(key))].networks[0],
             column=max(view_state.view().column, 0),
         ),
     )  # fmt: skip

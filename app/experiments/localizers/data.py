@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from app.shell import resources, view_state
+from app.shell import resources, session_state
 from app.shell.caching import cached
 from fnprune_core.atlas.chance.beside import Beside
 from fnprune_core.localizers import control, ready_made, results, run
@@ -25,7 +25,7 @@ def result(id: str, atlas: str) -> LocalizerResult:
 def _versions(id: str, atlas: str) -> tuple[bool, int, int]:
     """Return what a result depends on beside its id; it is run again for what it lacks."""
     return (
-        view_state.are_results_matched(atlas),
+        session_state.are_results_matched(atlas),
         resources.made_ns(atlas),
         resources.made_ns(id, results.KIND),
     )

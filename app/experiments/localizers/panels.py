@@ -7,7 +7,7 @@ import streamlit as st
 
 from app.experiments.localizers import body, choice, data, figures
 from app.figures.base import in_words
-from app.shell import glossary, recipes, resources, view_state, wording
+from app.shell import glossary, recipes, resources, session_state, view_state, wording
 from app.widgets import controls, frame
 from app.widgets.controls import button
 from app.widgets.picture import csv_button, draw_picture
@@ -208,7 +208,7 @@ def pick(atlas: NetworkAtlas, result: LocalizerResult, network: int) -> None:
             index=order.index(network),
             format_func=lambda k: f"{k} · {resources.network_name(atlas.id, k)}",
             key=key,
-            on_change=lambda: _select_network(int(view_state.widget(key))),
+            on_change=lambda: _select_network(int(session_state.widget(key))),
             label_visibility="collapsed",
             width=320,
         )
@@ -219,7 +219,7 @@ def pick(atlas: NetworkAtlas, result: LocalizerResult, network: int) -> None:
             kind="tertiary",
             does=lambda: _select_network(network),
         )
-    if view_state.widget("localizer-open"):
+    if session_state.widget("localizer-open"):
         st.switch_page(frame.ATLAS)
 
 

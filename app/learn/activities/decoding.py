@@ -8,7 +8,7 @@ import streamlit as st
 from app.figures import markup, networks
 from app.learn import data as cache
 from app.learn.lesson import Finding
-from app.shell import resources, view_state, wording
+from app.shell import resources, session_state, wording
 from app.widgets import frame
 from app.widgets.controls import button
 from app.widgets.picture import draw_picture
@@ -26,7 +26,7 @@ def guessing(atlas: NetworkAtlas) -> Finding | None:
         st.info("No network of this atlas follows one kind of text. Open the example instead.")
     else:
         order = np.random.default_rng(0).permutation(selective)
-        round_index = int(view_state.widget(_ROUND) or 0)
+        round_index = int(session_state.widget(_ROUND) or 0)
         _draw_round(atlas, int(order[round_index % len(order)]), round_index)
     n_selective = int((share.max(axis=1) > 0.5).sum())
     selective_share = n_selective / atlas.n_networks
@@ -77,7 +77,7 @@ def _draw_round(atlas: NetworkAtlas, network: int, round_index: int) -> None:
         "Next network",
         "arrow_forward",
         key="lesson-next-guess",
-        does=lambda: view_state.remember(_ROUND, round_index + 1),
+        does=lambda: session_state.remember(_ROUND, round_index + 1),
     )
 
 

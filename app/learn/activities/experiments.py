@@ -10,7 +10,7 @@ from app.learn import data as cache
 from app.learn import figures as drawn
 from app.learn.activities.shared import pick_network
 from app.learn.lesson import Finding
-from app.shell import resources, view_state, wording
+from app.shell import resources, session_state, wording
 from app.shell.jobs.job import Job
 from app.widgets import frame, job_progress, model_offer
 from app.widgets.controls import button
@@ -40,20 +40,20 @@ def contrasts(atlas: NetworkAtlas) -> Finding | None:
         st.info("This recording has one kind of text. Open the example instead.")
         return None
     a, b = _choose_conditions(domains)
-    shuffle = int(view_state.widget(_SHUFFLE) or 0)
+    shuffle = int(session_state.widget(_SHUFFLE) or 0)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         button(
             "Shuffle the documents",
             "shuffle",
             key="lesson-shuffle",
-            does=lambda: view_state.remember(_SHUFFLE, shuffle + 1),
+            does=lambda: session_state.remember(_SHUFFLE, shuffle + 1),
         )
         button(
             "True conditions",
             "undo",
             key="lesson-true",
             is_off=not shuffle,
-            does=lambda: view_state.remember(_SHUFFLE, 0),
+            does=lambda: session_state.remember(_SHUFFLE, 0),
         )
         if shuffle:
             st.badge(
@@ -213,12 +213,12 @@ def pruning(atlas: NetworkAtlas) -> Finding | None:
 
 def _run_button(key: tuple[str, str, int], label: str, task: Any) -> BriefResult | None:
     """Draw the button of a short job; return its result once it is there."""
-    results: dict[tuple[str, str, int], BriefResult] = view_state.widget(_RESULTS) or {}
+    results: dict[tuple[str, str, int], BriefResult] = session_state.widget(_RESULTS) or {}
 
     def keep_result(job: Job) -> None:
         result_key = (job.kind, str(job.inputs["atlas"]), int(job.inputs.get("network", -1)))
-        view_state.remember(
-            _RESULTS, {**(view_state.widget(_RESULTS) or {}), result_key: job.result}
+        session_state.remember(
+            _RESULTS, {**(session_state.widget(_RESULTS) or {}), result_key: job.result}
         )
 
     job_progress.follow(key[0], on_done=keep_result)

@@ -12,7 +12,7 @@ from app.learn import data as cache
 from app.learn import figures as drawn
 from app.learn.activities.shared import pick_network
 from app.learn.lesson import Finding
-from app.shell import recipes, resources, view_state
+from app.shell import recipes, resources, session_state, view_fields
 from app.shell.caches import nilearn
 from app.widgets import frame
 from app.widgets.body import note
@@ -33,7 +33,7 @@ def a_map(atlas: NetworkAtlas) -> Finding | None:
     with left:
         network = pick_network(atlas, chapter="map", default=cache.most_selective(atlas.id))
     with right:
-        z: float = st.slider("Threshold |z|", *view_state.Z_RANGE, _FIRST_Z, 0.5, key=_Z_KEY)
+        z: float = st.slider("Threshold |z|", *view_fields.Z_RANGE, _FIRST_Z, 0.5, key=_Z_KEY)
     left, right = st.columns(2, gap="large")
     alive = atlas.decomposition.alive
     magnitude = np.abs(atlas.maps[network, alive])
@@ -100,8 +100,8 @@ def _draw_network(atlas: NetworkAtlas, network: int, z: float) -> None:
 
 def _set_threshold(z: float) -> None:
     """Move the lesson's slider to the viewers' own."""
-    low, high = view_state.Z_RANGE
-    view_state.remember(_Z_KEY, min(max(round(2 * z) / 2, low), high))
+    low, high = view_fields.Z_RANGE
+    session_state.remember(_Z_KEY, min(max(round(2 * z) / 2, low), high))
 
 
 def atlases(atlas: NetworkAtlas) -> Finding | None:
@@ -136,7 +136,7 @@ def atlases(atlas: NetworkAtlas) -> Finding | None:
     with right:
         st.subheader(f"{atlas.layout.n_units:,} units of the model", anchor=False)
         z: float = st.slider(
-            "Threshold |z|", *view_state.Z_RANGE, _FIRST_Z, 0.5, key="lesson-atlas-z"
+            "Threshold |z|", *view_fields.Z_RANGE, _FIRST_Z, 0.5, key="lesson-atlas-z"
         )
         picture = drawn.membership_bars(
             cache.networks_per_unit(atlas.id, z), z=z, palette=frame.palette()

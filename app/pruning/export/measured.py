@@ -10,7 +10,7 @@ from app.pruning.export import data as cache
 from app.pruning.export import export_tasks as tasks_export
 from app.pruning.export.figures import speed_ratios
 from app.pruning.prune_tasks import PLAN
-from app.shell import recipes, resources, view_state
+from app.shell import recipes, resources, session_state, view_state
 from app.shell.jobs.job import Job
 from app.widgets import frame, job_progress
 from app.widgets.controls import button, table
@@ -142,4 +142,4 @@ def speed(plan: str, pruning_plan: PruningPlan) -> None:
 
 
 def _notify_measured(job: Job) -> None:
-    view_state.notify("Measured")
+    session_state.notify("Measured")

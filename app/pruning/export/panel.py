@@ -11,7 +11,7 @@ from app.pruning.export import export_tasks as tasks_export
 from app.pruning.export import forms
 from app.pruning.export.forms import FormFit
 from app.pruning.prune_tasks import PLAN, Comparison
-from app.shell import resources, view_state, wording
+from app.shell import resources, session_state, view_state, wording
 from app.shell.jobs.job import Job, describe_error
 from app.shell.text_choice import TextChoice
 from app.shell.visit import visit_id
@@ -124,7 +124,7 @@ def _choose_rounding(pruning_plan: PruningPlan, multiple: int) -> Rounded | None
 def _select_plan(job: Job) -> None:
     """Select the plan that was made again."""
     view_state.change(plan=job.result.plan_ids[PLAN])
-    view_state.notify("Planned again and measured")
+    session_state.notify("Planned again and measured")
 
 
 def _measured_on(plan: str) -> TextChoice | None:
@@ -201,7 +201,7 @@ def export(plan: str, form: str, pruning_plan: PruningPlan, model: LanguageModel
     )
     n_bytes = forms.needed_bytes(plan, form, weights, model, with_refits=with_refits)
     target = target_of(plan, form, n_bytes)
-    job_progress.follow("export", on_done=lambda job: view_state.notify("Exported"))
+    job_progress.follow("export", on_done=lambda job: session_state.notify("Exported"))
     if not job_progress.is_active("export"):
         order = tasks_export.ExportOrder(
             model=view_state.view().model,

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app.pruning.generations import prompt as prompt_box
-from app.shell import resources, view_state
+from app.shell import resources, session_state, view_state
 from app.shell.caches import generations as cache
 from app.shell.jobs import generation_tasks
 from app.shell.jobs.job import Job, describe_error
@@ -26,7 +26,7 @@ def choose_plan(plans: list[str]) -> str:
             format_func=cache.plan_label,
             placeholder="Choose a plan",
             key=key,
-            on_change=lambda: view_state.change(plan=view_state.widget(key) or ""),
+            on_change=lambda: view_state.change(plan=session_state.widget(key) or ""),
         )
         or ""
     )
@@ -49,7 +49,7 @@ def choose_earlier() -> None:
         ),
         placeholder="Open what was written before",
         key=key,
-        on_change=lambda: open_earlier(view_state.widget(key)),
+        on_change=lambda: open_earlier(session_state.widget(key)),
     )
 
 

@@ -4,7 +4,7 @@ import zlib
 
 import streamlit as st
 
-from app.shell import codec, view_state, wording
+from app.shell import codec, session_state, view_state, wording
 from app.widgets.controls import choose, number
 from fnprune_core.evaluation.generation import Prompt, Sampling, has_chat_template
 from fnprune_core.evaluation.side_by_side import SideBySide
@@ -36,12 +36,12 @@ def set_prompt(text: str | None) -> None:
 
 def remember_prompt(generation_id: str) -> None:
     """Remember that the box holds the prompt of this text."""
-    view_state.remember(_TAKEN, generation_id)
+    session_state.remember(_TAKEN, generation_id)
 
 
 def fill(texts: SideBySide, generation_id: str) -> None:
     """Fill the box, once, with the prompt and sampling of a text that was opened."""
-    if view_state.recall(_TAKEN) != generation_id:
+    if session_state.recall(_TAKEN) != generation_id:
         view_state.change(prompt=texts.prompt.text)
         is_drawn, sampling = texts.sampling.temperature > 0, texts.sampling
         values = {
@@ -52,7 +52,7 @@ def fill(texts: SideBySide, generation_id: str) -> None:
         }
         drawn = {_TEMPERATURE: sampling.temperature, _TOP_P: sampling.top_p, _SEED: sampling.seed}
         for name, value in {**values, **(drawn if is_drawn else {})}.items():
-            view_state.remember(name, value)
+            session_state.remember(name, value)
     remember_prompt(generation_id)
 
 
@@ -60,15 +60,15 @@ def text_box() -> str:
     """Draw the box with ready prompts; return the prompt."""
     viewed_prompt = view_state.view().prompt
     # They differ when a ready prompt was pressed, a link followed, or the page left.
-    if view_state.widget(_TEXT) != viewed_prompt:
-        view_state.remember(_TEXT, viewed_prompt)
+    if session_state.widget(_TEXT) != viewed_prompt:
+        session_state.remember(_TEXT, viewed_prompt)
     pills_key = f"generation-ready-{zlib.crc32(viewed_prompt.encode('utf-8', 'replace'))}"
     st.pills(
         "Ready prompts",
         list(PROMPTS),
         default=next((name for name, text in PROMPTS.items() if text == viewed_prompt), None),
         key=pills_key,
-        on_change=lambda: set_prompt(PROMPTS.get(view_state.widget(pills_key) or "")),
+        on_change=lambda: set_prompt(PROMPTS.get(session_state.widget(pills_key) or "")),
         label_visibility="collapsed",
     )
     st.text_area(
@@ -76,7 +76,7 @@ def text_box() -> str:
         height=110,
         key=_TEXT,
         placeholder="Type what both models are to go on from, or press a ready prompt",
-        on_change=lambda: set_prompt(view_state.widget(_TEXT)),
+        on_change=lambda: set_prompt(session_state.widget(_TEXT)),
         help="Nothing is sent anywhere: the model on this machine writes.",
     )
     if len(viewed_prompt) > codec.MAX_TEXT:
@@ -103,7 +103,7 @@ def prompt_of(text: str, model: LanguageModel | None) -> Prompt:
         "the models go on from the bare text.",
     )
     return Prompt(
-        text=text, is_chat=is_chat, system=view_state.widget(_SYSTEM) or "" if is_chat else ""
+        text=text, is_chat=is_chat, system=session_state.widget(_SYSTEM) or "" if is_chat else ""
     )
 
 

@@ -4,7 +4,7 @@ import streamlit as st
 
 from app.pruning.checks import MOST_PERCENT
 from app.pruning.lab import data as cache
-from app.shell import glossary, resources, view_state
+from app.shell import glossary, resources, session_state, view_state
 from app.widgets import model_offer, pinned_units
 from fnprune_core.errors import SettingsError
 from fnprune_core.export.size import SizeGoal, ratio_for
@@ -23,7 +23,7 @@ def choose() -> float | SizeGoal | None:
 
     None where a size is asked for before the model's own is known.
     """
-    unit = view_state.widget("prune-unit") or "units"
+    unit = session_state.widget("prune-unit") or "units"
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         if unit == "units":
             percent = _slider("Units to remove, %", "prune-ratio", help=glossary.tip("ratio"))
@@ -62,9 +62,11 @@ def _slider(label: str, key: str, *, help: str) -> int:
 
 
 def _megabytes(dimensions: Dimensions | None) -> int:
-    if view_state.widget("prune-megabytes") is None:
+    if session_state.widget("prune-megabytes") is None:
         n_bytes = 0 if dimensions is None else dimensions.parameter_bytes
-        view_state.remember("prune-megabytes", max(1, round((1 - _FIRST_SMALLER) * n_bytes / 1e6)))
+        session_state.remember(
+            "prune-megabytes", max(1, round((1 - _FIRST_SMALLER) * n_bytes / 1e6))
+        )
     dense = "" if dimensions is None else f"The dense model has {_dense_text(dimensions)}. "
     n_megabytes: int = st.number_input(
         "Size of the weights, MB",

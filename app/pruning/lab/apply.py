@@ -11,7 +11,7 @@ from app.pruning import checks, commands, comparison, data, expectation, other_t
 from app.pruning.lab import log
 from app.pruning.lab.settings import plan_settings
 from app.pruning.prune_tasks import PLAN, PruneOrder, prune
-from app.shell import resources, view_state, wording
+from app.shell import choices, resources, session_state, view_state, wording
 from app.shell.jobs.job import Job, describe_error
 from app.shell.text_choice import TextChoice
 from app.widgets import frame, job_progress, pinned_units, text_picker
@@ -83,7 +83,7 @@ class Measure:
 
 def choose_measure() -> Measure:
     """Draw the choice of rivals and of the text to measure on."""
-    chosen = view_state.widget("prune-rivals")
+    chosen = session_state.widget("prune-rivals")
     names = [SCORES[name].label for name in (_RIVALS if chosen is None else chosen)]
     label = f"Beside {', '.join(names)}" if names else "Beside the dense model alone"
     with st.popover(label, icon=":material/balance:", key="lab-measure", width="stretch"):
@@ -130,8 +130,8 @@ def apply(form_state: Asked, measure: Measure, button: DeltaGenerator) -> None:
     if order is not None:
         _show_cost(order)
     if is_pressed and order is not None:
-        kept_log = view_state.decisions()
-        view_state.remember(log.PENDING, kept_log)
+        kept_log = choices.decisions()
+        session_state.remember(log.PENDING, kept_log)
         job_progress.start(checks.with_log(prune(order), resources.workspace(), kept_log))
         st.rerun()
 
@@ -213,11 +213,11 @@ def take_plan(job: Job) -> None:
     """Select the plan, with the log of this session: another may have started the job."""
     plan = job.result.plan_ids[PLAN]
     view_state.change(plan=plan)
-    kept_log = view_state.recall(log.PENDING)
+    kept_log = session_state.recall(log.PENDING)
     if kept_log:
         with suppress(FnpruneError):  # the log on the page tells of damaged notes
             decision_log.add_decisions(resources.workspace(), plan, kept_log)
-    view_state.notify("Measured")
+    session_state.notify("Measured")
 
 
 def headline(form_state: Asked) -> None:

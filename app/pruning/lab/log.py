@@ -5,7 +5,7 @@ from contextlib import suppress
 import streamlit as st
 
 from app.pruning import checks, decisions
-from app.shell import resources, view_state
+from app.shell import choices, resources, session_state, view_state
 from app.widgets import job_progress
 from fnprune_core.errors import FnpruneError
 from fnprune_core.plans import decision_log
@@ -24,19 +24,19 @@ def adopt(plan: str) -> None:
         with suppress(FnpruneError):  # told where the log is shown
             _adopt(decision_log.read_notes(resources.workspace(), plan).decisions)
     job = job_progress.job_of("prune")
-    if job is not None and job.is_active and not view_state.widget(PENDING):
+    if job is not None and job.is_active and not session_state.widget(PENDING):
         _adopt(checks.log_of(job))
 
 
 def _adopt(log: tuple[Decision, ...]) -> None:
-    is_linked = all(step.what.endswith(view_state.LINK) for step in view_state.decisions())
+    is_linked = all(step.what.endswith(choices.LINK) for step in choices.decisions())
     if log and is_linked and decision_log.outcome(log) == set(view_state.view().dropped):
-        view_state.take_decisions(log)
+        choices.take_decisions(log)
 
 
 def show(plan: str) -> None:
     """Draw the log, newest first."""
-    log = view_state.decisions()
+    log = choices.decisions()
     with st.expander(f"Log of decisions ({len(log)})", icon=":material/history:", key="lab-log"):
         if log:
             decisions.draw(log, key="lab-log-table")

@@ -13,7 +13,7 @@ import streamlit as st
 
 from app.pruning.lab import data as cache
 from app.pruning.lab import rules, selected
-from app.shell import resources, view_state, wording
+from app.shell import choices, resources, session_state, view_state, wording
 from app.shell.components import component
 from app.shell.images.stills import thumbnails
 from app.widgets import frame, network_order
@@ -48,7 +48,7 @@ def _draw(id: str, dropped: tuple[int, ...], losses: pd.DataFrame | None) -> Non
         network = min(view_state.view().network, atlas.n_networks - 1)
         if network != view_state.view().network:
             view_state.change(network=network)
-        decisions = decision_log.standing(view_state.decisions())
+        decisions = decision_log.standing(choices.decisions())
         shown_networks = network_order.arranged(atlas)
         table_rows = rows(atlas, shown_networks, decisions, losses)
         _draw_table(atlas, table_rows, has_losses=losses is not None)
@@ -68,7 +68,7 @@ def _draw_table(atlas: NetworkAtlas, table_rows: Sequence[_Row], *, has_losses: 
         "trust_name": rules.trust_of(resources.network_table(atlas.id))[0],
         "domain_names": list(atlas.domain_names),
         "has_losses": has_losses,
-        "taken": list(view_state.widget(_TAKEN) or ("", 0)),
+        "taken": list(session_state.widget(_TAKEN) or ("", 0)),
         "empty": "No network fits the filter.",
     }
     _component("lab-table", told, asked=partial(take_actions, n_networks=n), sorted=_sort)
@@ -94,7 +94,7 @@ def take_actions(value: Any, *, n_networks: int) -> None:
     are none of them lost.
     """
     page, actions = str(value["page"]), value["actions"]
-    seen_page, last = view_state.widget(_TAKEN) or ("", 0)
+    seen_page, last = session_state.widget(_TAKEN) or ("", 0)
     last = last if page == seen_page else 0
     for action in actions:
         serial, network = int(action["serial"]), int(action["network"])
@@ -102,12 +102,12 @@ def take_actions(value: Any, *, n_networks: int) -> None:
             continue
         last = serial
         if action["does"] == "undo":
-            view_state.undo()
+            choices.undo()
             continue
         view_state.change(network=network)
         if action["does"] in ("protect", "unprotect"):
             selected.decide(network, is_dropped=action["does"] == "unprotect")
-    view_state.remember(_TAKEN, (page, last))
+    session_state.remember(_TAKEN, (page, last))
 
 
 def _sort(column: Any) -> None:
@@ -237,7 +237,7 @@ def _loss(lost: Mapping[Any, Any] | None) -> _Row:
 def reason_text(decision: NetworkDecision | None, *, is_dropped: bool) -> str:
     """Return the reason of a network's state, in one line; empty for one that nobody touched."""
     if decision is None:
-        return view_state.LINK if is_dropped else ""
+        return choices.LINK if is_dropped else ""
     return " — ".join(sentence for sentence in (decision.what, decision.reason) if sentence)
 
 

@@ -7,7 +7,7 @@ import streamlit as st
 from app.pruning.lab import data as cache
 from app.pruning.lab import rules
 from app.pruning.lab.rules import RULES, Effect, Known, Terms
-from app.shell import resources, view_state, wording
+from app.shell import choices, resources, session_state, view_state, wording
 from app.widgets.controls import button
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
@@ -30,9 +30,7 @@ def bar(atlas: NetworkAtlas) -> None:
             _domain_rules(atlas.id, facts, dropped)
             _strength_rule(atlas.id, facts, dropped)
             _tag_rule(atlas.id, facts, dropped)
-        button(
-            "Undo", "undo", key="rule-undo", does=view_state.undo, is_off=not view_state.can_undo()
-        )
+        button("Undo", "undo", key="rule-undo", does=choices.undo, is_off=not choices.can_undo())
     _ask_about_serving(atlas.id, facts, dropped)
 
 
@@ -130,25 +128,25 @@ def _press(id: str, name: str, terms: Terms) -> None:
     """Apply a rule, or ask first where it would drop networks that serve all texts."""
     effect = rules.effect(RULES[name], terms, cache.rule_facts(id), view_state.view().dropped)
     if effect.serving:
-        view_state.remember(_PENDING, (id, name, terms))
+        session_state.remember(_PENDING, (id, name, terms))
     else:
         _apply(name, terms, effect)
 
 
 def _apply(name: str, terms: Terms, effect: Effect) -> None:
-    view_state.forget(_PENDING)
-    view_state.drop(effect.dropped, why=RULES[name].says(terms))
+    session_state.forget(_PENDING)
+    choices.drop(effect.dropped, why=RULES[name].says(terms))
 
 
 def _ask_about_serving(id: str, facts: Known, dropped: Collection[int]) -> None:
     """Draw the question whether a rule may drop networks of position or attention sinks."""
-    pending = view_state.widget(_PENDING)
+    pending = session_state.widget(_PENDING)
     if pending is None:
         return
     of_atlas, name, terms = pending
     effect = rules.effect(RULES[name], terms, facts, dropped)
     if of_atlas != id or not effect.serving:
-        view_state.forget(_PENDING)
+        session_state.forget(_PENDING)
         return
     network_names = "; ".join(
         wording.plain(f"{k} · {resources.network_name(id, k)}") for k in sorted(effect.serving)
@@ -179,4 +177,4 @@ def _ask_about_serving(id: str, facts: Known, dropped: Collection[int]) -> None:
             does=_apply,
             args=(name, terms, effect),
         )
-        st.button("Cancel", key="rule-cancel", on_click=view_state.forget, args=(_PENDING,))
+        st.button("Cancel", key="rule-cancel", on_click=session_state.forget, args=(_PENDING,))

@@ -9,7 +9,7 @@ import streamlit as st
 from app.figures.markup import visible
 from app.pruning.lab import data as cache
 from app.pruning.lab import rules
-from app.shell import resources, view_state, wording
+from app.shell import choices, resources, session_state, view_state, wording
 from app.shell.images.stills import thumbnails
 from app.shell.jobs.job import describe_error
 from app.widgets import frame, network_order
@@ -41,7 +41,7 @@ _REFUSED = "reason that could not be kept"
 def decide(network: int, *, is_dropped: bool) -> None:
     """Protect one network by hand, or take its protection away."""
     other_dropped = {*view_state.view().dropped} - {network}
-    view_state.drop({*other_dropped, network} if is_dropped else other_dropped)
+    choices.drop({*other_dropped, network} if is_dropped else other_dropped)
 
 
 def show(
@@ -60,7 +60,7 @@ def show(
     is_dropped = network in view_state.view().dropped
     with st.container(border=True, gap="small"):
         st.html(card(atlas, network))
-        present_decision = decision or NetworkDecision(what=view_state.LINK if is_dropped else "")
+        present_decision = decision or NetworkDecision(what=choices.LINK if is_dropped else "")
         _draw_buttons(atlas, network, shown_networks, present_decision)
         _draw_decision(atlas, network, present_decision, is_dropped=is_dropped)
 
@@ -137,7 +137,7 @@ def _draw_decision(
                     help="It serves the model's working rather than a kind of text: without it, "
                     "all texts may suffer.",
                 )
-    refusal = view_state.recall(_REFUSED)
+    refusal = session_state.recall(_REFUSED)
     if refusal is not None:
         frame.error(refusal)
 
@@ -160,11 +160,11 @@ def _reason_field(atlas: NetworkAtlas, network: int, decision: NetworkDecision) 
 
 
 def _write_reason(network: int, key: str) -> None:
-    reason = str(view_state.widget(key) or "").strip()
-    standing = decision_log.standing(view_state.decisions()).get(network)
+    reason = str(session_state.widget(key) or "").strip()
+    standing = decision_log.standing(choices.decisions()).get(network)
     if reason == ("" if standing is None else standing.reason):
         return  # the field was left, or went, as it was
     try:
-        view_state.write_reason(network, reason)
+        choices.write_reason(network, reason)
     except FnpruneError as error:  # told under the field
-        view_state.remember(_REFUSED, describe_error(error))
+        session_state.remember(_REFUSED, describe_error(error))

@@ -5,7 +5,7 @@ import streamlit as st
 from app.pruning import form_words
 from app.pruning.checks import MOST_PERCENT
 from app.pruning.lab import amount
-from app.shell import glossary, resources, view_state, wording
+from app.shell import glossary, resources, session_state, view_state, wording
 from app.widgets.controls import choose, number
 from fnprune_core.errors import SettingsError
 from fnprune_core.models.attention_modules import UNPROVEN
@@ -90,9 +90,9 @@ def plan_settings() -> PlanSettings:
 
 def chosen_text() -> str:
     """Return the score and the compensation that are chosen, in a few words."""
-    score = view_state.widget("prune-score") or "network-energy"
-    compensation = view_state.widget("prune-compensation") or "least-squares"
-    heads = view_state.widget("prune-attention")
+    score = session_state.widget("prune-score") or "network-energy"
+    compensation = session_state.widget("prune-compensation") or "least-squares"
+    heads = session_state.widget("prune-attention")
     more = f", {heads} % of attention" if heads else ""
     return f"{SCORES[score].label}, {COMPENSATIONS[compensation].label.lower()}{more}"
 

@@ -13,7 +13,7 @@ from app.pruning import data as shared
 from app.pruning.plan_rows import GROUPS, Measured, Wanted, column_of
 from app.pruning.plans import data as cache
 from app.pruning.plans.figures import scatter
-from app.shell import recipes, view_state, wording
+from app.shell import recipes, session_state, view_fields, view_state, wording
 from app.widgets import frame, lasso
 from app.widgets.picture import draw_picture
 from fnprune_core.evaluation.history import History
@@ -153,7 +153,7 @@ def _draw_table(
         alt=f"{len(shown)} plans",
         # A table that is sorted stays as it is while rows are chosen in it; one in which others
         # are to be marked is made anew.
-        key=f"plans-list-{_digest(shown.index)}-{view_state.widget(_STEP) or 0}",
+        key=f"plans-list-{_digest(shown.index)}-{session_state.widget(_STEP) or 0}",
         placeholder="–",
         column_order=[*first, *(name for name in columns if name not in first)],
         column_config=config,
@@ -179,11 +179,11 @@ def _digest(ids: Iterable[str]) -> str:
 
 def _take(ids: Sequence[str], *, is_outside: bool = False) -> None:
     """Choose plans; outside of the table, it must mark them."""
-    chosen = tuple(dict.fromkeys(ids))[: view_state.MAX_PLANS]
+    chosen = tuple(dict.fromkeys(ids))[: view_fields.MAX_PLANS]
     view_state.change(plans=chosen)
-    view_state.remember(_CHOSEN, list(chosen))
+    session_state.remember(_CHOSEN, list(chosen))
     if is_outside:
-        view_state.remember(_STEP, (view_state.widget(_STEP) or 0) + 1)
+        session_state.remember(_STEP, (session_state.widget(_STEP) or 0) + 1)
 
 
 def _draw_notes(
@@ -258,15 +258,15 @@ def _axis(
 
 def _select(table: pd.DataFrame, chosen: Sequence[str]) -> list[str]:
     """Draw the choice by name; return the ids of the plans that are chosen."""
-    if view_state.widget(_CHOSEN) is None:
-        view_state.remember(_CHOSEN, list(chosen))
-    present = [id for id in view_state.widget(_CHOSEN) if id in table.index]
-    view_state.remember(_CHOSEN, present)
+    if session_state.widget(_CHOSEN) is None:
+        session_state.remember(_CHOSEN, list(chosen))
+    present = [id for id in session_state.widget(_CHOSEN) if id in table.index]
+    session_state.remember(_CHOSEN, present)
     picked = st.multiselect(
         "Look at one plan, or compare several",
         list(table.index),
         format_func=lambda id: str(table["plan"].get(id, id)),
-        max_selections=view_state.MAX_PLANS,
+        max_selections=view_fields.MAX_PLANS,
         placeholder="Choose plans: here, in the table, or in the picture",
         key=_CHOSEN,
     )
@@ -277,5 +277,5 @@ def _select(table: pd.DataFrame, chosen: Sequence[str]) -> list[str]:
 
 def _take_picked(picked: Sequence[str]) -> None:
     view_state.change(plans=tuple(picked))
-    view_state.remember(_STEP, (view_state.widget(_STEP) or 0) + 1)
+    session_state.remember(_STEP, (session_state.widget(_STEP) or 0) + 1)
     st.rerun()

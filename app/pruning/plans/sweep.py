@@ -14,7 +14,7 @@ from app.pruning.plan_rows import score_label, trade_table
 from app.pruning.plans import data as cache
 from app.pruning.plans import runs
 from app.pruning.plans.sweep_tasks import SweepJob, SweepSoFar, run_sweep
-from app.shell import recipes, resources, view_state, wording
+from app.shell import recipes, resources, session_state, view_state, wording
 from app.shell.jobs.job import Job
 from app.shell.text_choice import TextChoice
 from app.widgets import frame, job_progress, model_offer, text_picker
@@ -66,7 +66,7 @@ def _recordings_together(history: History, text: str) -> bool:
 
 def _notify_done(job: Job) -> None:
     failed = [point for point in job.result.points if point.failure]
-    view_state.notify(f"Sweep done, {len(failed)} plans failed" if failed else "Sweep done")
+    session_state.notify(f"Sweep done, {len(failed)} plans failed" if failed else "Sweep done")
 
 
 def _draw_swept(swept: Sweep) -> None:

@@ -6,10 +6,10 @@ carries the strongest unit of each network that it names, with its sign.
 
 from collections.abc import Iterable, Mapping
 
-from app.shell import resources, view_state
+from app.shell import choices, resources, view_state
 from app.shell.caching import cached
 from app.shell.codec import MOST_PEAKS, Peak
-from app.shell.view_state import ViewState
+from app.shell.view_fields import ViewState
 from fnprune_core.decomposition.fingerprint import MapsFingerprint, Renumbering
 from fnprune_core.decomposition.numbering import fingerprint_at
 from fnprune_core.errors import FnpruneError
@@ -70,7 +70,7 @@ def renumber(renumbering: Renumbering) -> None:
         beside=renumbering.here(view.beside),
         peaks=(),
     )
-    view_state.drop(renumbering.here(view.dropped), why="networks of a link matched by maps")
+    choices.drop(renumbering.here(view.dropped), why="networks of a link matched by maps")
 
 
 def keep_numbers() -> None:

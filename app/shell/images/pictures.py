@@ -137,7 +137,7 @@ def _map_name(parts: Parts) -> str:
 
 
 def _thumbnail_name(parts: Parts) -> str:
-    from app.shell.view_state import DEFAULT_Z
+    from app.shell.view_fields import DEFAULT_Z
 
     return f"network-{parts['network']}.webp" if parts["z"] == DEFAULT_Z else ""
 

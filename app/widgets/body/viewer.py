@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from app.figures.theme import READING_ROOM, Mode
-from app.shell import view_state
+from app.shell import view_fields, view_state
 from app.shell.components import component
 from app.shell.images import addresses
 
@@ -67,7 +67,7 @@ def pick_of(event: Any) -> Pick | None:
 
 def set_threshold(threshold: float) -> None:
     """Keep the viewer's threshold in the view, to the step of the pages' sliders."""
-    low, high = view_state.Z_RANGE
+    low, high = view_fields.Z_RANGE
     view_state.change(z=round(min(max(threshold, low), high), 1))
 
 

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app.shell import resources, view_state, wording
+from app.shell import resources, session_state, view_state, wording
 from app.shell.caches import search as cache
 from app.widgets import frame
 from app.widgets.controls import button, download
@@ -37,7 +37,7 @@ def _put(atlas_id: str, item: Item, name: str, is_in: bool) -> None:
     try:
         lists.put(resources.workspace(), resources.atlas(atlas_id), item, name=name, is_in=is_in)
     except FnpruneError as error:
-        view_state.notify(error.message)
+        session_state.notify(error.message)
 
 
 def show_lists(atlas: NetworkAtlas) -> None:

@@ -5,7 +5,7 @@ What the dialog shows is imported once one is opened.
 
 import streamlit as st
 
-from app.shell import view_state
+from app.shell import session_state, view_state
 from app.shell.components import component
 from app.widgets import frame
 from app.widgets.controls import button
@@ -24,10 +24,10 @@ def offer() -> None:
         key="find-open",
         kind="tertiary",
         help="Search networks and units by word, token, domain or name; open lists. Key: /",
-        does=lambda: view_state.remember(view_state.SEARCH_IS_OPEN, True),
+        does=lambda: session_state.remember(session_state.SEARCH_IS_OPEN, True),
     )
     # Open until it is dismissed: a run of the whole page, by a job or a bookmark, leaves it so.
-    if view_state.widget(view_state.SEARCH_IS_OPEN):
+    if session_state.widget(session_state.SEARCH_IS_OPEN):
         _dialog(view.atlas)
 
 
@@ -41,7 +41,7 @@ def listen_to_slash() -> None:
     "Find networks and units",
     width="large",
     icon=":material/search:",
-    on_dismiss=lambda: view_state.forget(view_state.SEARCH_IS_OPEN),
+    on_dismiss=lambda: session_state.forget(session_state.SEARCH_IS_OPEN),
 )
 def _dialog(atlas_id: str) -> None:
     from app.widgets.search import found

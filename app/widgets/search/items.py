@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app import pages
-from app.shell import resources, view_state, wording
+from app.shell import resources, session_state, view_state, wording
 from app.widgets.search.copy_link import copy_link
 from fnprune_core.atlas.lists.lists import Item
 from fnprune_core.atlas.network_atlas import NetworkAtlas
@@ -35,7 +35,7 @@ def item_row(atlas: NetworkAtlas, item: Item, *, key: str) -> None:
 
 def open_item(item: Item) -> None:
     """Open the page of a network or unit; ends the run of this page."""
-    view_state.forget(view_state.SEARCH_IS_OPEN)
+    session_state.forget(session_state.SEARCH_IS_OPEN)
     if item.kind == "network":
         view_state.change(network=item.number)
         st.switch_page(pages.path("atlas"))

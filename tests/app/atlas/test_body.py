@@ -5,7 +5,7 @@ import pytest
 from driving import finish, press
 
 from app.atlas.networks import body, picked_unit
-from app.shell import resources, view_state
+from app.shell import resources, session_state, view_fields, view_state
 from app.shell.caches.colours import network_colours
 from app.shell.images import files as images
 from app.widgets.body.scene import StatMap
@@ -18,14 +18,14 @@ from fnprune_core.progress import Cancelled
 @pytest.fixture
 def state(monkeypatch):
     """A view of its own, as a session would hold it."""
-    held = {"view": view_state.ViewState()}
+    held = {"view": view_fields.ViewState()}
 
     def change(**fields) -> None:
         held["view"] = view_state.replace(held["view"], **fields)
 
     monkeypatch.setattr(view_state, "view", lambda: held["view"])
     monkeypatch.setattr(view_state, "change", change)
-    monkeypatch.setattr(view_state, "remember", held.__setitem__)
+    monkeypatch.setattr(session_state, "remember", held.__setitem__)
     return held
 
 
@@ -135,7 +135,7 @@ def test_a_threshold_that_is_let_go_of_is_the_views(state) -> None:
     set_threshold(4.26)
     assert state["view"].z == 4.3
     set_threshold(99.0)
-    assert state["view"].z == view_state.Z_RANGE[1]
+    assert state["view"].z == view_fields.Z_RANGE[1]
 
 
 def test_words_count_the_raw_units_of_the_poles_that_are_shown(placed) -> None:

@@ -6,7 +6,7 @@ import pytest
 from app.atlas.connectome import body
 from app.atlas.connectome import data as cache
 from app.atlas.connectome.graph_figures import edge_table
-from app.shell import resources, view_state
+from app.shell import resources, view_fields, view_state
 from app.shell.images import files as images
 from app.widgets import atlas_frame
 from app.widgets.body.viewer import Pick
@@ -29,7 +29,7 @@ def test_without_places_they_are_laid_out(open_page, example) -> None:
 
 
 def test_spheres_stand_in_the_body_and_edges_are_the_strongest_pairs(placed, monkeypatch) -> None:
-    monkeypatch.setattr(view_state, "view", view_state.ViewState)
+    monkeypatch.setattr(view_state, "view", view_fields.ViewState)
     atlas = resources.atlas(placed.atlas)
     values = cache.values(atlas.id, "fnc", 3.0)
     edges = cache.edges(atlas.id, "fnc", 3.0, 20)

@@ -7,7 +7,7 @@ from driving import alternatives, captions, finish, press, said, view
 from app.atlas.networks import options as map_options
 from app.atlas.networks.options import MapOptions
 from app.shell import codec, resources
-from app.shell.view_state import ViewState, encode
+from app.shell.view_fields import ViewState, encode
 from fnprune_core.atlas import network_atlas
 from fnprune_core.atlas.chance.calibration import read_calibration
 from fnprune_core.atlas.chance.names import domain_names

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from app.atlas.scanner import side_by_side
-from app.shell import resources, view_state
+from app.shell import resources, view_fields, view_state
 from app.widgets.body import note
 from fnprune_core.atlas import cortex
 
@@ -43,7 +43,7 @@ def test_network_and_brain_stand_side_by_side(open_page, example) -> None:
 def test_both_maps_have_one_threshold_one_limit_and_one_family(example, monkeypatch) -> None:
     cortex.lay_out(resources.workspace(), example.atlas)
     drawn = {}
-    monkeypatch.setattr(view_state, "view", lambda: view_state.ViewState(z=2.5))
+    monkeypatch.setattr(view_state, "view", lambda: view_fields.ViewState(z=2.5))
     monkeypatch.setattr(
         note, "viewer", lambda scene, **options: drawn.update({options["key"]: scene})
     )

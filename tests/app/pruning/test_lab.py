@@ -14,7 +14,7 @@ from driving import SESSION, drawn, finish, press, said, view
 from app.pruning import checks, decisions, plan_card
 from app.pruning.lab import data as cache
 from app.pruning.lab import networks
-from app.shell import resources, view_state
+from app.shell import choices, resources, view_fields, view_state
 from fnprune_core.atlas.annotation_files import Annotation
 from fnprune_core.atlas.annotations import annotate
 from fnprune_core.atlas.decoding import Tag
@@ -112,7 +112,7 @@ def test_keys_that_are_pressed_faster_than_the_page_runs_are_taken_each_once(mon
     networks.take_actions({"page": "a", "actions": asked[:1]}, n_networks=6)
     networks.take_actions({"page": "a", "actions": asked}, n_networks=6)  # the first once more
     assert (view_state.view().dropped, view_state.view().network) == ((0, 1), 1)
-    assert [step.what for step in view_state.decisions()] == ["by hand"] * 2
+    assert [step.what for step in choices.decisions()] == ["by hand"] * 2
     undo = {"serial": 4, "does": "undo", "network": 1}
     networks.take_actions({"page": "a", "actions": [*asked, undo]}, n_networks=6)
     assert view_state.view().dropped == (0,)
@@ -350,7 +350,7 @@ def test_a_link_followed_on_the_way_is_one_step_that_can_be_taken_back(open_page
 
 
 def test_a_column_sorts_from_its_useful_end_and_turns(monkeypatch) -> None:
-    held = [view_state.ViewState()]
+    held = [view_fields.ViewState()]
     monkeypatch.setattr(view_state, "view", lambda: held[0])
     monkeypatch.setattr(view_state, "change", lambda **new: held.append(replace(held.pop(), **new)))
     found = []

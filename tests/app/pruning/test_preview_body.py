@@ -5,7 +5,7 @@ import pytest
 
 from app.pruning.lab.preview import body
 from app.pruning.lab.preview.figures import Sheets, network_table
-from app.shell import resources, view_state
+from app.shell import resources, view_fields, view_state
 from app.shell.images import files as images
 from app.widgets.body.viewer import Pick
 from fnprune_core.atlas import cortex
@@ -14,7 +14,7 @@ from fnprune_core.atlas import cortex
 @pytest.fixture
 def sheets(example, monkeypatch) -> Sheets:
     """A plan that removes every unit of network 3, half of network 1's, and no other."""
-    monkeypatch.setattr(view_state, "view", lambda: view_state.ViewState(z=1.5))
+    monkeypatch.setattr(view_state, "view", lambda: view_fields.ViewState(z=1.5))
     cortex.lay_out(resources.workspace(), example.atlas)
     atlas = resources.atlas(example.atlas)
     network = atlas.parcellation(z=1.5)

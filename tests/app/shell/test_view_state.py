@@ -2,9 +2,9 @@
 
 import pytest
 
-from app.shell import view_state
+from app.shell import choices, navigation, view_state
 from app.shell.codec import compact, expand
-from app.shell.view_state import ViewState, decode, encode
+from app.shell.view_fields import ViewState, decode, encode
 
 VIEWS = [
     ViewState(),
@@ -73,16 +73,16 @@ def test_a_request_with_the_url_of_a_moment_ago_is_no_link(monkeypatch) -> None:
     monkeypatch.setattr(view_state.st, "session_state", {})
     monkeypatch.setattr(view_state.st, "query_params", query)
     monkeypatch.setattr(view_state.time, "monotonic", lambda: now[0])
-    view_state.synchronise()
-    view_state.drop((1,))
+    navigation.synchronise()
+    choices.drop((1,))
     before = dict(query)
-    view_state.drop((1, 2))
+    choices.drop((1, 2))
     query.from_dict(before)
-    view_state.synchronise()
+    navigation.synchronise()
     assert view_state.view().dropped == (1, 2)
     assert query["drop"] == "1-2"
-    assert [step.what for step in view_state.decisions()] == ["by hand"] * 2
+    assert [step.what for step in choices.decisions()] == ["by hand"] * 2
     now[0] += 10  # the way back in the browser's history
     query.from_dict(before)
-    view_state.synchronise()
+    navigation.synchronise()
     assert view_state.view().dropped == (1,)

@@ -11,7 +11,7 @@ from app.atlas.networks.linked import options
 from app.atlas.networks.linked.figures import network_scatter
 from app.atlas.networks.linked.options import AXES
 from app.figures.networks import time_course
-from app.shell import recipes, resources, view_state, wording
+from app.shell import recipes, resources, session_state, view_state, wording
 from app.shell.caches import networks as cache
 from app.shell.caches.colours import network_colours
 from app.shell.images import addresses
@@ -112,7 +112,7 @@ def _scatter(atlas: NetworkAtlas, network: int, ringed: Sequence[int]) -> None:
 
 
 def _take(key: str) -> None:
-    if picked := lasso.chosen_rows(view_state.widget(key)):
+    if picked := lasso.chosen_rows(session_state.widget(key)):
         view_state.change(network=picked[0])
 
 

@@ -13,7 +13,7 @@ from app.pruning.lab.preview import body
 from app.pruning.lab.preview import data as cache
 from app.pruning.lab.preview.figures import Sheets, cost_bars, removed_sheets
 from app.pruning.lab.preview.preview_tasks import prepare_preview
-from app.shell import recipes, resources, view_state, wording
+from app.shell import recipes, resources, session_state, view_state, wording
 from app.shell.caches.colours import network_colours
 from app.widgets import atlas_frame, browser_events, frame, job_progress, lasso, pinned_units
 from app.widgets.controls import choose
@@ -107,14 +107,14 @@ def offer(atlas: NetworkAtlas) -> None:
     # Begun while what became of Apply is untold, it would take that job's place.
     applied = job_progress.job_of("prune")
     is_told = applied is None or applied.state == "done"
-    is_first = bool(is_at_hand) and job is None and is_told and not view_state.widget(begun)
+    is_first = bool(is_at_hand) and job is None and is_told and not session_state.widget(begun)
     st.caption(
         "What would go is seen once the recording was read for it: once for this atlas, about 15 "
         "seconds. Each choice is then answered at once."
     )
     is_pressed = st.button("Prepare the preview", icon=":material/preview:", key="preview-prepare")
     if is_first or is_pressed:
-        view_state.remember(begun, True)
+        session_state.remember(begun, True)
         job_progress.start(prepare_preview(model=view.model, atlas=atlas.id))
         st.rerun()
 

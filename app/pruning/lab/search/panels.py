@@ -16,7 +16,7 @@ from app.pruning.lab.search.search_tasks import (
     search_layers,
     search_shares,
 )
-from app.shell import recipes, resources, view_state, wording
+from app.shell import recipes, resources, session_state, view_state, wording
 from app.shell.jobs.job import Job
 from app.shell.jobs.tasks import Task
 from app.shell.text_choice import TextChoice
@@ -81,17 +81,17 @@ def _search(division: _Division, settings: PlanSettings, texts: TextChoice | Non
 
     def keep_result(job: Job) -> None:
         order = job.inputs["order"]
-        view_state.remember(
+        session_state.remember(
             f"{division.kind} of {order['recording_id']} {order['decomposition_id']}", job.result
         )
-        view_state.notify(division.done)
+        session_state.notify(division.done)
 
     job = job_progress.follow(division.kind, on_done=keep_result)
     if job is not None and job.is_active:
         if division.live is not None:
             job_progress.live(job.id, SearchSoFar, division.live)
         return
-    result = view_state.widget(result_key)
+    result = session_state.widget(result_key)
     if result is not None:
         division.draw(result)
     try:
@@ -183,8 +183,8 @@ def _verdict_text(result: ShareSearch) -> str:
 
 
 def _use_shares(units: int, attention: int) -> None:
-    view_state.remember("prune-ratio", units)
-    view_state.remember("prune-attention", attention)
+    session_state.remember("prune-ratio", units)
+    session_state.remember("prune-attention", attention)
 
 
 def _order_of_layers(settings: PlanSettings) -> AllocationOrder:
@@ -227,8 +227,8 @@ def _draw_shares(result: AllocationSearch) -> None:
 
 
 def _use_weights(weights: str) -> None:
-    view_state.remember("prune-allocation", WEIGHTED)
-    view_state.remember("prune-weights", weights)
+    session_state.remember("prune-allocation", WEIGHTED)
+    session_state.remember("prune-weights", weights)
 
 
 _DIVISIONS = {

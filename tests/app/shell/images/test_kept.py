@@ -10,7 +10,7 @@ from app.shell import resources
 from app.shell.caching import CACHES
 from app.shell.images import addresses, kept, stills
 from app.shell.images import routes as image_routes
-from app.shell.view_state import DEFAULT_Z
+from app.shell.view_fields import DEFAULT_Z
 from fnprune_core.atlas import annotations, cortex
 from fnprune_core.atlas.annotation_files import Annotation
 from fnprune_core.storage.workspace import PICTURES
