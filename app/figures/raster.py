@@ -119,36 +119,6 @@ def scale_colours(palette: Palette, threshold: float, limit: float) -> NDArray[n
     return np.round(table).astype(np.uint8)
 
 
-def carpet_rows(
-    widths: tuple[int, ...], n_rows: int
-) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """Return evenly spaced units, about `n_rows` in all, as flat indices, and their layers."""
-    per_layer = max(1, n_rows // len(widths))
-    offsets = np.concatenate([[0], np.cumsum(widths)])
-    units_by_layer = [
-        offsets[layer] + np.unique(np.linspace(0, width - 1, min(per_layer, width)).astype(int))
-        for layer, width in enumerate(widths)
-    ]
-    layers = np.repeat(np.arange(len(widths)), [len(units) for units in units_by_layer])
-    return np.concatenate(units_by_layer).astype(np.int64), layers.astype(np.int32)
-
-
-STRONG = 0.98
-
-
-def rounded_limit(strongest: float, threshold: float) -> float:
-    """Return the end of a colour scale: whole, and well beyond the threshold."""
-    return float(np.ceil(max(strongest, 1.5 * threshold)))
-
-
-def colour_limit(z: NDArray[np.floating], threshold: float) -> float:
-    """Return the |z| of the strongest colour: the 98th percentile of what is beyond a threshold."""
-    magnitude = np.abs(z)
-    members = magnitude[magnitude > threshold]
-    strongest = float(np.quantile(members, STRONG)) if members.size else 2 * threshold
-    return rounded_limit(strongest, threshold)
-
-
 def to_int8(values: NDArray[np.floating], limit: float) -> NDArray[np.int8]:
     """Return `values` clipped to ±`limit` in 127 steps each way: a quarter of the payload."""
     scaled: Floats = np.nan_to_num(values).astype(np.float32) / np.float32(limit) * 127

@@ -21,6 +21,7 @@ from fnprune_core.atlas.cortex import Cortex
 from fnprune_core.atlas.images.anatomy import typical_activity
 from fnprune_core.atlas.images.voxels import grid_of
 from fnprune_core.atlas.network_atlas import DEFAULT_THRESHOLD, NetworkAtlas
+from fnprune_core.atlas.thresholds import colour_limit
 
 _GROUPED_COLUMNS = 384
 _CUTS_HEIGHT = 230
@@ -73,7 +74,7 @@ class Maps:
         #: Which units are a network's own, in words.
         self.rule = atlas.rule(z)
         self._drawn: tuple[int, stills.MapOverlay] | None = None
-        self.limit = raster.colour_limit(atlas.maps, self.threshold)
+        self.limit = colour_limit(atlas.maps, self.threshold)
         places = None if cortex is None else cortex.places
         #: With the colours of the atlas's networks.
         self.palettes: Palettes = {

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from app.figures import nilearn_plots
 from app.figures.theme import PALETTES, Mode, qualitative
 from app.shell import resources
-from app.shell.caches import directions
+from app.shell.caches import atlas_maps, directions, trust
 from app.shell.caching import cached
 from fnprune_core.atlas.chance.directions import HEADLINE, directions_id
 from fnprune_core.teaching import demonstrations, simulated_fmri
@@ -25,7 +25,7 @@ def most_selective(id: str, domain: str = "") -> int:
 
     One that comes back in halves of the documents, if one does.
     """
-    return _most_selective(id, domain, resources.recurs(id))
+    return _most_selective(id, domain, trust.recurs(id))
 
 
 @cached(max_entries=8)
@@ -46,7 +46,7 @@ def with_a_word(id: str) -> int:
 
     One that comes back in halves of the documents, if one does.
     """
-    return _with_a_word(id, resources.recurs(id))
+    return _with_a_word(id, trust.recurs(id))
 
 
 @cached(max_entries=4)
@@ -96,7 +96,7 @@ def likeness(id: str, network: int, has_cortex: bool) -> dict[str, NDArray[np.fl
     """Return how alike units are by number, and in the cortex where there is one."""
     z = np.abs(resources.atlas(id).layer_map(network))
     curves = {"number": demonstrations.likeness_along(z, DISTANCES, axis=1)}
-    volume = resources.volume(id, network) if has_cortex else None
+    volume = atlas_maps.volume(id, network) if has_cortex else None
     if volume is not None:
         curves["cortex"] = demonstrations.likeness_along(np.abs(volume), DISTANCES, axis=2)
     return curves
@@ -113,7 +113,7 @@ def peak_left(id: str, network: int, has_cortex: bool) -> dict[str, NDArray[np.f
     """Return how much of a network's peaks smoothing leaves: by number, and in the cortex."""
     z = np.abs(resources.atlas(id).layer_map(network))
     curves = {"number": demonstrations.peak_left(z, WIDTHS, axes=(1,))}
-    volume = resources.volume(id, network) if has_cortex else None
+    volume = atlas_maps.volume(id, network) if has_cortex else None
     if volume is not None:
         curves["cortex"] = demonstrations.peak_left(np.abs(volume), WIDTHS, axes=(1, 2))
     return curves

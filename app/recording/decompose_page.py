@@ -8,7 +8,7 @@ from app.recording import settings
 from app.recording.recording_tasks import decompose
 from app.shell import glossary, navigation, resources, session_state, view_state
 from app.shell.artifact_words import describe
-from app.shell.caches import directions
+from app.shell.caches import atlas_maps, directions, trust
 from app.shell.jobs.job import Job
 from app.shell.wording import plain
 from app.widgets import frame, job_progress
@@ -37,7 +37,7 @@ def offer_size() -> None:
     atlas = view_state.view().atlas
     if not atlas:
         return
-    curve = resources.assessment(atlas).sizes
+    curve = trust.assessment(atlas).sizes
     suggested = None if curve is None else curve.suggested()
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if suggested is None:
@@ -68,7 +68,7 @@ def show_result() -> None:
     note = convergence_note(decomposition)
     if note:
         st.warning(plain(note), icon=":material/warning:")
-    table = resources.network_table(view.atlas)
+    table = trust.network_table(view.atlas)
     with st.container(horizontal=True):
         st.metric(
             "Variance explained",
@@ -88,7 +88,7 @@ def show_result() -> None:
             )
         st.metric(
             "Units in a network",
-            f"{100 * (resources.parcels(view.atlas, view.z) >= 0).mean():.0f} %",
+            f"{100 * (atlas_maps.parcels(view.atlas, view.z) >= 0).mean():.0f} %",
             help=glossary.tip("threshold"),
         )
     st.caption(directions.explained(view.atlas))
@@ -109,7 +109,7 @@ def show_result() -> None:
         draw_picture(networks.variance_bars(table, palette=colours), key="variance")
     draw_picture(
         networks.parcellation_map(
-            resources.parcels(view.atlas, view.z), n_networks=atlas.n_networks, palette=colours
+            atlas_maps.parcels(view.atlas, view.z), n_networks=atlas.n_networks, palette=colours
         ),
         key="parcels",
     )

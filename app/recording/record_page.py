@@ -13,8 +13,11 @@ from app.widgets import frame, job_progress, text_picker
 from app.widgets.controls import button
 from app.widgets.picture import draw_picture
 from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.recording import carpet
 from fnprune_core.recording.record import estimate_recording
 from fnprune_core.recording.recording import Recording, RecordingSettings
+
+_N_CARPET_ROWS = 480
 
 
 def show_estimate(
@@ -101,7 +104,8 @@ def show_carpet(recording: Recording) -> None:
         key="record-session",
         help=glossary.tip("run"),
     )
-    values, layers = resources.carpet(recording.id, session)
+    units, layers = carpet.spread_units(recording.layout.widths, _N_CARPET_ROWS)
+    values = carpet.session_z(recording, session, units)
     draw_picture(
         figures.carpet_plot(
             values,

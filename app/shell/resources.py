@@ -9,14 +9,10 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pandas as pd
 import streamlit as st
-from numpy.typing import NDArray
 
 from app.doors import here
 from app.doors.reach import Reach, reach_of
-from app.figures import raster
 from app.shell import memory
 from app.shell.caching import cached
 from app.shell.jobs.limits import JobLimits
@@ -25,7 +21,7 @@ from app.shell.text_choice import TextChoice
 from app.shell.visit import visit_id
 from fnprune_core.atlas.annotation_files import Annotations
 from fnprune_core.atlas.annotations import path_of, read_annotations
-from fnprune_core.atlas.membership import HIGH, members_id
+from fnprune_core.atlas.membership import members_id
 from fnprune_core.atlas.naming.stored import promoted_path
 from fnprune_core.atlas.topography.laid_out import has_cortex
 from fnprune_core.errors import FnpruneError
@@ -36,18 +32,14 @@ from fnprune_core.storage.workspace import Workspace
 if TYPE_CHECKING:
     from app.shell.jobs.tasks import ModelShelf
     from fnprune_core.atlas.cortex import Cortex
-    from fnprune_core.atlas.decoding import Tag
     from fnprune_core.atlas.naming.suggestions import SuggestedName
-    from fnprune_core.atlas.network_atlas import NetworkAtlas, Passage
+    from fnprune_core.atlas.network_atlas import NetworkAtlas
     from fnprune_core.evaluation.results import Perplexity
     from fnprune_core.models.language_model import Anatomy, LanguageModel
     from fnprune_core.plans.plan import PruningPlan
     from fnprune_core.recording.recording import Recording, RecordingSettings
-    from fnprune_core.reliability.results import Assessment
     from fnprune_core.texts.documents import Document
     from fnprune_core.texts.windows import Windows
-
-_STEP = 0.01  # of |z|, when it is counted
 
 
 @st.cache_resource
@@ -139,24 +131,6 @@ def cortex(id: str) -> "Cortex | None":
 
 
 @cached(max_entries=8)
-def volume(id: str, network: int) -> NDArray[np.float32] | None:
-    """Return a network's z on the cortex, (layers, rows, columns), or None without a cortex."""
-    atlas_cortex = cortex(id)
-    return None if atlas_cortex is None else atlas_cortex.volume(atlas(id).maps[network])
-
-
-@cached(max_entries=2)
-def unit_indices(id: str) -> NDArray[np.int64] | None:
-    """Return the index in its layer of the unit in each cell of the cortex, -1 where empty."""
-    atlas_cortex = cortex(id)
-    if atlas_cortex is None:
-        return None
-    offsets = atlas_cortex.layout.offsets[:-1, None, None]
-    units = atlas_cortex.unit_volume()
-    return np.where(units >= 0, units - offsets, -1)
-
-
-@cached(max_entries=8)
 def plan(id: str) -> "PruningPlan":
     """Return an open plan."""
     from fnprune_core.plans import files
@@ -191,82 +165,6 @@ def windows_to_record(
     from fnprune_core.recording import record
 
     return record.windows_for(model, documents(choice), settings)
-
-
-def assessment_key(id: str) -> tuple[tuple[str, str], ...]:
-    """Return which measures of trust an atlas has: (part, artifact id) each."""
-    from fnprune_core.reliability import assess
-
-    return tuple(assess.assessment_ids(workspace(), atlas(id).id).items())
-
-
-@cached(max_entries=8, made_of=assessment_key)
-def network_table(id: str) -> pd.DataFrame:
-    """Return one row a network, with what was measured of how far it can be trusted."""
-    table = atlas(id).table()
-    return table.join(assessment(id).columns()) if assessment_key(id) else table
-
-
-@cached(max_entries=8, made_of=assessment_key)
-def assessment(id: str) -> "Assessment":
-    """Return what was measured of how far an atlas's networks can be trusted."""
-    from fnprune_core.reliability import assess
-
-    return assess.open_assessment(workspace(), atlas(id).id)
-
-
-def recurs(id: str) -> NDArray[np.bool_]:
-    """Return which networks come back in halves of the documents; all while it is not known."""
-    halves = assessment(id).halves
-    if halves is None:
-        return np.ones(atlas(id).n_networks, dtype=bool)
-    return np.asarray(halves.mean >= HIGH)
-
-
-def recurring_first(id: str) -> list[int]:
-    """Return all networks by number, those that come back in halves of the documents first."""
-    return [int(k) for k in np.argsort(~recurs(id), kind="stable")]
-
-
-@cached(max_entries=4)
-def _magnitudes(id: str) -> NDArray[np.int64]:
-    """Return how many |z| of all maps lie in each step: a quantile then takes no time."""
-    counts = np.zeros(10_001, dtype=np.int64)
-    for row in atlas(id).maps:
-        steps = np.minimum(np.abs(row) / _STEP, len(counts) - 1).astype(np.int64)
-        counts += np.bincount(steps, minlength=len(counts))
-    return counts
-
-
-def colour_limit(id: str, z: float) -> float:
-    """Return the |z| of the strongest colour, the same for all networks of an atlas.
-
-    As `raster.colour_limit` of all maps, to a step of 0.01.
-    """
-    counts_above = np.cumsum(_magnitudes(id)[int(z / _STEP) :])
-    strongest = z + _STEP * float(np.searchsorted(counts_above, raster.STRONG * counts_above[-1]))
-    return raster.rounded_limit(strongest, z)
-
-
-@cached(max_entries=4)
-def parcels(id: str, z: float | None) -> NDArray[np.int64]:
-    """Return each unit's network by layer: -1 in none, -2 beyond a layer's end."""
-    loaded_atlas = atlas(id)
-    return raster.by_layer(loaded_atlas.parcellation(z=z), loaded_atlas.layout.widths, fill=-2)
-
-
-def grouping(id: str) -> NDArray[np.int64]:
-    """Return each unit's strongest network, however weak, by layer: an order that means something.
-
-    A unit's index does not; grouped like this, a network is a tract across the layers.
-    """
-    return parcels(id, 0.0)
-
-
-@cached(max_entries=64)
-def passages(id: str, network: int) -> "list[Passage]":
-    """Return a network's strongest passages."""
-    return atlas(id).top_passages(network)
 
 
 def changed(path: Path) -> tuple[int, int]:
@@ -351,52 +249,12 @@ def annotations(id: str) -> Annotations:
     return read_annotations(workspace(), atlas(id).id)
 
 
-@cached(max_entries=4)
-def tags(id: str) -> "list[tuple[Tag, ...]]":
-    """Return the trivial things that each network follows."""
-    from fnprune_core.atlas import decoding
-
-    return decoding.trivial_tags(atlas(id))
-
-
 def n_members(id: str, network: int, z: float | None) -> int:
     """Return how many units are a network's own: members, or beyond |z|."""
     return len(atlas(id).members(network, z=z))
 
 
-@cached(max_entries=256)
-def strength(id: str, network: int) -> float:
-    """Return the strength that gets the full colour in a network's texts: its 99.5th percentile."""
-    loaded_atlas = atlas(id)
-    course = np.abs(loaded_atlas.time_courses[network, ~loaded_atlas.is_dummy])
-    return float(np.quantile(course, 0.995)) or 1.0
-
-
-def session_course(
-    id: str, network: int, session: int
-) -> tuple[NDArray[np.float32], list[str], int]:
-    """Return a network's strength over a session (NaN on dummy tokens), and the session's text."""
-    loaded_atlas = atlas(id)
-    tokens = np.flatnonzero(loaded_atlas.tokens["session"].to_numpy() == session)
-    values = np.where(
-        loaded_atlas.is_dummy[tokens], np.nan, loaded_atlas.time_courses[network, tokens]
-    )
-    texts = loaded_atlas.tokens["text"].iloc[tokens].astype(str).tolist()
-    return values.astype(np.float32), texts, int(loaded_atlas.is_dummy[tokens].sum())
-
-
-@cached(max_entries=8, spinner="Drawing the carpet")
-def carpet(id: str, session: int, n_rows: int = 480) -> tuple[NDArray[np.float32], Any]:
-    """Return a session's signals of evenly sampled units, scaled by unit, and their layers."""
-    loaded_recording = recording(id)
-    units, layers = raster.carpet_rows(loaded_recording.layout.widths, n_rows)
-    signals = loaded_recording.session(session)[:, units].T
-    scale = np.maximum(loaded_recording.std[units], 1e-12)[:, None]
-    z_values = (signals - loaded_recording.mean[units][:, None]) / scale
-    return z_values.astype(np.float32), layers
-
-
 def forget_open() -> None:
     """Close all artifacts, after one was deleted."""
-    for opened in (recording, atlas, cortex, volume, plan, evaluation, passages):
+    for opened in (recording, atlas, cortex, plan, evaluation):
         opened.clear()

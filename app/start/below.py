@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import streamlit as st
 
 from app.shell import navigation, resources, session_state, view_fields, view_state
+from app.shell.caches import trust
 from app.shell.images import kept
 from app.shell.jobs import tasks
 from app.shell.jobs.job import Job
@@ -117,9 +118,9 @@ def example_tiles(atlas_id: str, *, is_laid_out: bool) -> Sequence[dict[str, Any
     view = view_state.view()
     is_usual = view.z == view_fields.DEFAULT_Z and not (atlas_id == view.atlas and view.dropped)
     if not (is_laid_out and is_usual):
-        return tiles(atlas_id, resources.recurring_first(atlas_id))
+        return tiles(atlas_id, trust.recurring_first(atlas_id))
     shown = kept.facts(
-        atlas_id, "tiles", lambda: {"tiles": tiles(atlas_id, resources.recurring_first(atlas_id))}
+        atlas_id, "tiles", lambda: {"tiles": tiles(atlas_id, trust.recurring_first(atlas_id))}
     )
     return cast(Sequence[dict[str, Any]], shown["tiles"])
 

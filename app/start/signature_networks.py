@@ -3,6 +3,7 @@
 from typing import Any
 
 from app.shell import resources
+from app.shell.caches import atlas_maps, trust
 from app.shell.caches import networks as network_page
 from app.shell.caches.colours import network_colours
 from app.shell.images import addresses, places
@@ -12,6 +13,7 @@ from app.widgets.body.scene import Scene, Threshold
 from app.widgets.body.scenes import atlas_scene, network_maps
 from app.widgets.body.viewer import FILM
 from fnprune_core.atlas.membership import HIGH
+from fnprune_core.atlas.topography import glance
 
 _Z, _SOLID = 3.0, 0.35
 
@@ -26,7 +28,7 @@ def found(atlas_id: str) -> dict[str, Any]:
         "bars": _bars(atlas_id, networks),
         "caption": (
             f"{len(networks)} of the {resources.atlas(atlas_id).n_networks} networks: those on "
-            f"which runs agree ({network_page.STABLE} or more) and, where it was measured, halves "
+            f"which runs agree ({glance.STABLE} or more) and, where it was measured, halves "
             f"of the documents (split-half r of {HIGH} or more), that are one piece and lie far "
             f"apart. Drag to turn; press a name to open its network. {PLACES}"
         ),
@@ -35,7 +37,7 @@ def found(atlas_id: str) -> dict[str, Any]:
 
 def _bars(atlas_id: str, networks: list[int]) -> list[dict[str, Any]]:
     colours = network_colours(atlas_id, FILM.mode)
-    alone = resources.network_table(atlas_id)["variance_alone"]
+    alone = trust.network_table(atlas_id)["variance_alone"]
     return [
         {
             "id": k,
@@ -50,7 +52,7 @@ def _bars(atlas_id: str, networks: list[int]) -> list[dict[str, Any]]:
 
 def scene(atlas_id: str, networks: list[int]) -> Scene:
     """Return what the viewer shows: each network in its own colour, in a glass body."""
-    limit = resources.colour_limit(atlas_id, _Z)
+    limit = atlas_maps.colour_limit(atlas_id, _Z)
     n_layers = resources.atlas(atlas_id).layout.n_layers
     poster = addresses.several_url(
         atlas_id, "networks.webp", networks, z=f"{_Z:g}", solid=f"{_SOLID:g}"

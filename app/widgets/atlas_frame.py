@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app.shell import glossary, resources, session_state, view_fields, view_state
-from app.shell.caches import networks
+from app.shell.caches import networks, trust
 from app.shell.jobs import tasks
 from app.widgets import frame, job_progress
 from app.widgets.controls import button, choose
@@ -171,7 +171,7 @@ def units_rule(
             is_kept=True,
         )
         z_shown = units_shown(atlas) if has_slider or chosen != BY_Z else threshold(key, tip=tip)
-        measured = resources.assessment(atlas.id)
+        measured = trust.assessment(atlas.id)
         if measured.members is not None:
             st.caption(shares_sentence(measured.members, measured.shifted_members))
         return z_shown

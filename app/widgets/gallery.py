@@ -8,6 +8,7 @@ import numpy as np
 from app.figures.markup import visible
 from app.figures.theme import rgb
 from app.shell import resources, view_state
+from app.shell.caches import trust
 from app.shell.components import component
 from app.widgets.frame import palette
 from fnprune_core.atlas.membership import HIGH
@@ -52,7 +53,7 @@ def tiles(atlas_id: str, networks: Sequence[int] | None = None) -> list[dict[str
     view = view_state.view()
     images = thumbnails(atlas_id, view.z, palette().mode)
     dropped = set(view.dropped) if atlas_id == view.atlas else set()
-    rows = resources.network_table(atlas_id).to_dict("records")
+    rows = trust.network_table(atlas_id).to_dict("records")
     shown_networks = range(len(rows)) if networks is None else networks
     names, suggested = resources.network_names(atlas_id), resources.are_suggested(atlas_id)
     titles = [

@@ -9,6 +9,7 @@ import streamlit as st
 
 from app.figures.base import column_name
 from app.shell import resources, session_state, view_state, wording
+from app.shell.caches import networks, trust
 from app.widgets.controls import button, choose
 from fnprune_core.atlas.membership import HIGH
 from fnprune_core.atlas.network_atlas import NetworkAtlas
@@ -149,8 +150,8 @@ _KEYS = ("words", "domains", "tags", "decision", "column", "recurs")
 
 def arranged(atlas: NetworkAtlas) -> list[int]:
     """Draw the controls; return the networks to show, in order."""
-    table = resources.network_table(atlas.id)
-    tags = [[tag.name for tag in network_tags] for network_tags in resources.tags(atlas.id)]
+    table = trust.network_table(atlas.id)
+    tags = [[tag.name for tag in network_tags] for network_tags in networks.tags(atlas.id)]
     columns = statistics(table)
     viewed_order = view_state.view().sort
     current = (
@@ -250,7 +251,7 @@ def _filter(atlas: NetworkAtlas, tags: list[list[str]], columns: list[str]) -> F
 
 def _bounds(atlas: NetworkAtlas, column: str) -> tuple[float, float]:
     """Return the chosen bounds of a statistic, a hair wider: sliders round."""
-    values = resources.network_table(atlas.id)[column].dropna()
+    values = trust.network_table(atlas.id)[column].dropna()
     lowest, highest = float(values.min()), float(values.max())
     if not highest > lowest:
         return lowest, highest

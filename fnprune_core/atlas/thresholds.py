@@ -218,3 +218,44 @@ def suggested_thresholds(
         Suggestion(rule=rule, threshold=value, n_units=int((magnitude > value).sum()))
         for rule, value in rules.items()
     ]
+
+
+# Where colours end -----------------------------------------------------------------------------
+
+_STRONG = 0.98  # quantile, of what is beyond the threshold, that has the strongest colour
+_STEP = 0.01  # of |z|, where it is counted
+
+
+def colour_limit(z: NDArray[np.floating], threshold: float) -> float:
+    """Return the |z| of the strongest colour: the 98th percentile of what is beyond a threshold."""
+    magnitude = np.abs(z)
+    members = magnitude[magnitude > threshold]
+    strongest = float(np.quantile(members, _STRONG)) if members.size else 2 * threshold
+    return _rounded_limit(strongest, threshold)
+
+
+def _rounded_limit(strongest: float, threshold: float) -> float:
+    """Return the end of a colour scale: whole, and well beyond the threshold."""
+    return float(np.ceil(max(strongest, 1.5 * threshold)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Magnitudes:
+    """How many |z| of maps lie in each step of 0.01: a slider's `colour_limit` takes no time."""
+
+    counts: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, maps: NDArray[np.floating]) -> "Magnitudes":
+        """Return the counts of maps (K, n_units)."""
+        counts = np.zeros(10_001, dtype=np.int64)
+        for row in maps:
+            steps = np.minimum(np.abs(row) / _STEP, len(counts) - 1).astype(np.int64)
+            counts += np.bincount(steps, minlength=len(counts))
+        return cls(counts)
+
+    def colour_limit(self, threshold: float) -> float:
+        """Return the `colour_limit` of all maps together, to a step."""
+        above = np.cumsum(self.counts[int(threshold / _STEP) :])
+        strongest = threshold + _STEP * float(np.searchsorted(above, _STRONG * above[-1]))
+        return _rounded_limit(strongest, threshold)

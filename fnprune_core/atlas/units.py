@@ -35,6 +35,46 @@ def ranked_units(atlas: NetworkAtlas, network: int) -> NDArray[np.int64]:
     return np.argsort(-strength, kind="stable").astype(np.int64)
 
 
+def pole_units(atlas: NetworkAtlas, network: int, pole: int, n: int = 15) -> pd.DataFrame:
+    """Return the units of largest z of a pole, 1 or −1: unit (flat), layer, index, z."""
+    z = atlas.maps[network]
+    order = np.argsort(-pole * z, kind="stable")[:n]
+    order = order[pole * z[order] > 0]
+    layer, index = atlas.layout.locate(order)
+    return pd.DataFrame({"unit": order, "layer": layer, "index": index, "z": z[order].round(2)})
+
+
+def units_by_network(atlas: NetworkAtlas, n: int) -> NDArray[np.int64]:
+    """Return at most `n` units of each network, network by network: flat indices.
+
+    Of the units whose strongest network it is, those with the largest |z|, the positive ones
+    first; networks follow their strongest domain.
+    """
+    share, units = atlas.domain_share(), []
+    for network in np.lexsort((-share.max(axis=1), share.argmax(axis=1))):
+        z = atlas.maps[network]
+        own = np.flatnonzero((atlas.strongest[0] == network) & (z != 0))
+        own = own[np.argsort(-np.abs(z[own]), kind="stable")[:n]]
+        units.append(own[np.argsort(-z[own], kind="stable")])
+    return np.concatenate(units)
+
+
+def strongest_in_turn(
+    maps: NDArray[np.floating], networks: tuple[int, ...], n: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return `n` strongest units of each network in turn, none twice, and the group of each."""
+    is_taken = np.zeros(maps.shape[1], dtype=bool)
+    units, groups = [], []
+    for group, network in enumerate(networks):
+        strength = np.where(is_taken, -1.0, np.abs(maps[network]))
+        strongest = np.argsort(-strength, kind="stable")[:n]
+        strongest = strongest[strength[strongest] > 0]
+        is_taken[strongest] = True
+        units.append(strongest)
+        groups.append(np.full(len(strongest), group))
+    return np.concatenate(units), np.concatenate(groups)
+
+
 def as_network(atlas: NetworkAtlas, recording: Recording, unit: int) -> NetworkAtlas:
     """Return an atlas of one network: the unit alone, its activation for a time course.
 

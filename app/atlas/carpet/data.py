@@ -7,9 +7,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from app.atlas.carpet.figures import CarpetRows, Span
-from app.figures import raster
 from app.shell import resources
 from app.shell.caching import cached
+from fnprune_core.atlas.units import units_by_network
+from fnprune_core.recording import carpet
 
 N_ROWS = 448
 N_COLUMNS = 768
@@ -23,32 +24,18 @@ def rows(atlas_id: str, by: str) -> tuple[NDArray[np.int64], CarpetRows]:
     the largest |z|, the positive ones first; networks follow their strongest domain.
     """
     atlas = resources.atlas(atlas_id)
-    strongest = np.abs(atlas.maps).argmax(axis=0)
     if by == "layer":
-        units, _ = raster.carpet_rows(atlas.layout.widths, N_ROWS)
+        units, _ = carpet.spread_units(atlas.layout.widths, N_ROWS)
     else:
-        n_per_network = max(2, N_ROWS // atlas.n_networks)
-        share = atlas.domain_share()
-        order = np.lexsort((-share.max(axis=1), share.argmax(axis=1)))
-        units = np.concatenate(
-            [_members(atlas.maps[k], strongest == k, n_per_network) for k in order]
-        )
+        units = units_by_network(atlas, max(2, N_ROWS // atlas.n_networks))
     layer, index = atlas.layout.locate(units)
     return units, CarpetRows(
         layer=layer,
         index=index,
-        network=strongest[units],
+        network=atlas.strongest[0][units],
         by=by,
         n_units=atlas.layout.n_units,
     )
-
-
-def _members(
-    of_network: NDArray[np.floating], is_own: NDArray[np.bool_], n: int
-) -> NDArray[np.int64]:
-    units = np.flatnonzero(is_own & (of_network != 0))
-    strongest_units = units[np.argsort(-np.abs(of_network[units]), kind="stable")[:n]]
-    return strongest_units[np.argsort(-of_network[strongest_units], kind="stable")]
 
 
 def tokens(atlas_id: str, session: int) -> tuple[list[str], int]:
@@ -62,15 +49,8 @@ def tokens(atlas_id: str, session: int) -> tuple[list[str], int]:
 @cached(max_entries=8, spinner="Reading the session")
 def session_values(atlas_id: str, by: str, session: int) -> NDArray[np.float32]:
     """Return z of the carpet's units over a session: (rows, tokens)."""
-    return _read(atlas_id, by, session)
-
-
-def _read(atlas_id: str, by: str, session: int) -> NDArray[np.float32]:
     recording = resources.recording(resources.atlas(atlas_id).decomposition.recording_id)
-    units, _ = rows(atlas_id, by)
-    scale = np.maximum(recording.std[units], 1e-12)
-    signals = recording.session(session)[:, units]
-    return np.ascontiguousarray(((signals - recording.mean[units]) / scale).T, dtype=np.float32)
+    return carpet.session_z(recording, session, rows(atlas_id, by)[0])
 
 
 def session_facts(atlas_id: str) -> pd.DataFrame:
@@ -104,23 +84,11 @@ def columns(atlas_id: str) -> tuple[pd.DataFrame, list[Span], list[Span]]:
 
 @cached(max_entries=4, spinner="Reading all sessions")
 def overview(atlas_id: str, by: str) -> NDArray[np.float32]:
-    """Return z of the carpet's units over all sessions, pooled: (rows, columns).
-
-    Dummy tokens are left out of the means: they would outshine the rest.
-    """
+    """Return z of the carpet's units over all sessions, pooled: (rows, columns)."""
     recording = resources.recording(resources.atlas(atlas_id).decomposition.recording_id)
     facts, spans, _ = columns(atlas_id)
-    means = []
-    for session, span in zip(facts["session"].tolist(), spans, strict=True):
-        values = _read(atlas_id, by, session)
-        is_dummy = recording.is_dummy[recording.session_slice(session)]
-        values = np.where(is_dummy, np.nan, values)
-        bins = np.array_split(values, span.last - span.first + 1, axis=1)
-        means += [_mean(columns_of_bin) for columns_of_bin in bins]
-    return np.stack(means, axis=1).astype(np.float32)
-
-
-def _mean(values: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Return the mean over columns that are not NaN, 0 where all are: (rows,)."""
-    total = np.nan_to_num(values).sum(axis=1)
-    return np.asarray(total / np.maximum((~np.isnan(values)).sum(axis=1), 1), dtype=np.float32)
+    bins = [
+        (session, span.last - span.first + 1)
+        for session, span in zip(facts["session"].tolist(), spans, strict=True)
+    ]
+    return carpet.pooled_sessions(recording, rows(atlas_id, by)[0], bins)

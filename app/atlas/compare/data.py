@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from app.figures import raster, stills
 from app.figures.theme import PALETTES, READING_ROOM, Mode
 from app.shell import resources
-from app.shell.caches import directions
+from app.shell.caches import atlas_maps, directions
 from app.shell.caching import cached
 from app.shell.images import files as images
 from app.shell.images import stills as small
@@ -107,7 +107,7 @@ def front(atlas_id: str, network: int, host_id: str) -> NDArray[np.float32]:
     atlas, cortex = resources.atlas(atlas_id), resources.cortex(host_id)
     if cortex is not None and is_placed(atlas_id, host_id):
         return topography.strongest(cortex.volume(atlas.maps[network]), axis=1)
-    grouped = raster.group_columns(atlas.layer_map(network), resources.grouping(host_id))
+    grouped = raster.group_columns(atlas.layer_map(network), atlas_maps.grouping(host_id))
     return raster.pool_columns(grouped, 96)
 
 
@@ -118,7 +118,7 @@ def thumbnails(atlas_id: str, host_id: str, z: float, mode: Mode) -> list[str]:
     """Return a small picture of every network of an atlas, in the places of `host_id`."""
     if atlas_id == host_id:
         return small.thumbnails(atlas_id, z, mode)
-    atlas, limit = resources.atlas(atlas_id), resources.colour_limit(atlas_id, z)
+    atlas, limit = resources.atlas(atlas_id), atlas_maps.colour_limit(atlas_id, z)
     if not is_placed(atlas_id, host_id):
         palette = PALETTES[mode]
         fronts = [front(atlas_id, network, host_id) for network in range(atlas.n_networks)]

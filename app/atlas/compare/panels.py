@@ -8,7 +8,7 @@ from app.atlas.compare.compare_tasks import apply
 from app.atlas.compare.figures import Side, pair_domains, pair_maps
 from app.figures.markup import signed
 from app.shell import glossary, recipes, resources, session_state, view_state, wording
-from app.shell.caches import networks
+from app.shell.caches import atlas_maps, networks, trust
 from app.shell.jobs.job import describe_error
 from app.widgets import atlas_frame, controls, frame, job_progress
 from app.widgets.controls import button
@@ -129,7 +129,7 @@ def selected_pair(atlas: NetworkAtlas, other: NetworkAtlas, match: Match, networ
     code = recipes.code("pair", atlas=atlas.id, other=other.id, network=network)
     maps, domains = st.columns([3, 2], gap="medium")
     with maps:
-        limit = max(resources.colour_limit(compared.id, z) for compared in (atlas, other))
+        limit = max(atlas_maps.colour_limit(compared.id, z) for compared in (atlas, other))
         draw_picture(
             pair_maps(left, right, r=r, by=match.by, z=(z, limit), palette=frame.palette()),
             key="compare-maps",
@@ -153,7 +153,7 @@ def pair_table(atlas: NetworkAtlas, other: NetworkAtlas, match: Match, network: 
     images = cache.thumbnails(atlas.id, atlas.id, z, mode)
     other_images = cache.thumbnails(other.id, host_of(atlas, other, match), z, mode)
     top_domains, other_top_domains = (
-        [str(name) for name in resources.network_table(compared.id)["top_domain"]]
+        [str(name) for name in trust.network_table(compared.id)["top_domain"]]
         for compared in (atlas, other)
     )
     pairs = match.table()

@@ -9,6 +9,7 @@ from app.atlas.connectome.graph_figures import edge_table, in_words
 from app.atlas.connectome.options import options
 from app.atlas.connectome.panels import show_pair, show_partners
 from app.shell import recipes, resources
+from app.shell.caches import trust
 from app.shell.caches.colours import network_colours
 from app.shell.images import places
 from app.widgets import atlas_frame
@@ -64,7 +65,7 @@ def scene(
     words: str,
 ) -> Scene:
     """Return what the viewer shows: spheres at the networks' places, and edges between them."""
-    energy = resources.network_table(atlas.id)["variance_alone"].to_numpy()
+    energy = trust.network_table(atlas.id)["variance_alone"].to_numpy()
     share = np.sqrt(energy / max(float(energy.max()), 1e-12))
     strength = values[edges[:, 0], edges[:, 1]]
     spots = places.of_networks(atlas.id)

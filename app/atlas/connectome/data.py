@@ -11,6 +11,7 @@ from app.atlas.connectome.dynamics_figures import Course
 from app.atlas.connectome.graph_figures import Nodes
 from app.figures.matrix import Arrangement, Measure
 from app.shell import resources
+from app.shell.caches import trust
 from app.shell.caching import cached
 from fnprune_core.atlas import connectome, dynamic_connectivity
 from fnprune_core.atlas.connectome import Groups, Interval
@@ -83,7 +84,7 @@ def group_table(id: str, measure: str, z: float | None, n_groups: int) -> pd.Dat
 
 def arrangement(id: str, order: str, partition: Groups) -> Arrangement:
     """Return the order of networks, with its blocks, for a key of `ORDERS`."""
-    table = resources.network_table(id)
+    table = trust.network_table(id)
     if order == "bygroup":
         names = [f"group {group}" for group in partition.label[partition.order]]
         return _blocks(partition.order, names, "ordered by group")
@@ -140,7 +141,7 @@ def nodes(
     classes : Groups, optional
         Their colours; by domain where none is given.
     """
-    table, cortex = resources.network_table(id), resources.cortex(id)
+    table, cortex = trust.network_table(id), resources.cortex(id)
     domains = resources.atlas(id).domain_names
     class_names = domains if classes is None else [f"group {g}" for g in range(classes.n_groups)]
     class_of = (

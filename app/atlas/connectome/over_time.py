@@ -9,17 +9,19 @@ from app.atlas.connectome.options import MOST_STATES, WIDTHS, ConnectomeOptions,
 from app.atlas.connectome.panels import arranged
 from app.figures.markup import token_strip
 from app.figures.matrix import Arrangement, matrix
-from app.shell import recipes, resources, view_state
+from app.shell import recipes, view_state
+from app.shell.caches import networks
 from app.widgets import atlas_frame, frame
 from app.widgets.browser_events import pick_cells
 from app.widgets.controls import choose
 from app.widgets.picture import draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.atlas.statistics.networks import session_course
 
 
 def choose_session(atlas: NetworkAtlas, network: int) -> int:
     """Draw the choice of session and window; return the session."""
-    session = atlas_frame.viewed_session(atlas, resources.passages(atlas.id, network)[0].session)
+    session = atlas_frame.viewed_session(atlas, networks.passages(atlas.id, network)[0].session)
     view_state.change(session=session)
     left, middle, right = st.columns([3, 2, 1], vertical_alignment="bottom")
     with left:
@@ -91,7 +93,7 @@ def show_moment(
     middle = int(dynamic.position[window])
     st.subheader(f"Around token {middle}", anchor=False)
     left, right = st.columns(2, gap="medium")
-    strengths, texts, _ = resources.session_course(atlas.id, network, session)
+    strengths, texts, _ = session_course(atlas, network, session)
     first, last = max(middle - width // 2, 0), middle + width // 2
     with left:
         st.caption(f"The window's text, coloured by network {network}.")
@@ -100,7 +102,7 @@ def show_moment(
                 token_strip(
                     texts[first:last],
                     strengths[first:last],
-                    limit=resources.strength(atlas.id, network),
+                    limit=networks.strength(atlas.id, network),
                     palette=frame.palette(),
                     first=first,
                 )

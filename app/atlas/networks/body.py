@@ -7,7 +7,8 @@ import pandas as pd
 
 from app.atlas.networks import options, picked_unit
 from app.atlas.networks.options import MapOptions
-from app.shell import recipes, resources, view_state
+from app.shell import recipes, view_state
+from app.shell.caches import atlas_maps
 from app.shell.caches import networks as network_page
 from app.shell.images import addresses, places
 from app.widgets.body import note
@@ -125,5 +126,5 @@ def in_words(atlas: NetworkAtlas, network: int, *, z: float, pole: int) -> str:
 def pooled_limit(atlas: NetworkAtlas, network: int, z: float, map_options: MapOptions) -> float:
     """Return the |z| of the strongest colour: the network's own, or that of all."""
     if map_options.own_range:
-        return network_page.own_limit(atlas.id, z, network)
-    return resources.colour_limit(atlas.id, z)
+        return atlas_maps.own_limit(atlas.id, z, network)
+    return atlas_maps.colour_limit(atlas.id, z)

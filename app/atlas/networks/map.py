@@ -11,7 +11,7 @@ from app.figures.base import Picture
 from app.figures.maps import unit_at
 from app.figures.networks import MAP_COLUMNS, network_map
 from app.shell import glossary, recipes, resources, session_state, view_fields, view_state
-from app.shell.caches import directions
+from app.shell.caches import atlas_maps, directions, trust
 from app.shell.caches import networks as network_page
 from app.widgets import atlas_frame, browser_events, frame
 from app.widgets.controls import choose
@@ -101,7 +101,7 @@ def _choose(atlas: NetworkAtlas, network: int, *, has_places: bool) -> tuple[str
 
 def show_facts(atlas: NetworkAtlas, network: int, z: float, pole: int) -> None:
     """Draw a network's measures."""
-    row = resources.network_table(atlas.id).iloc[network]
+    row = trust.network_table(atlas.id).iloc[network]
     reproducibility = row.get("reproducibility", float("nan"))
     is_measured = reproducibility == reproducibility
     more = "The Trust page has more." if is_measured else "The Trust page measures it."
@@ -167,7 +167,7 @@ def layers(atlas: NetworkAtlas, network: int, z: float, map_options: MapOptions)
     values = options.of_pole(atlas.layer_map(network), map_options.pole)
     with np.errstate(invalid="ignore"):
         profile = np.nansum(np.abs(values) > z, axis=1) / np.asarray(atlas.layout.widths)
-    labels = None if map_options.by_index else resources.grouping(atlas.id)
+    labels = None if map_options.by_index else atlas_maps.grouping(atlas.id)
     picture = network_map(
         values,
         profile,

@@ -61,7 +61,7 @@ def show_identity(atlas: NetworkAtlas, network: int) -> None:
         earlier = networks.earlier_networks(atlas.id).get(network)
         if earlier is not None:
             st.caption(wording.plain(earlier.sentence()), width="content")
-        for tag in resources.tags(atlas.id)[network]:
+        for tag in networks.tags(atlas.id)[network]:
             st.badge(
                 f"follows {tag.name}: {tag.value:.2g} ({tag.measure})",
                 icon=":material/label:",

@@ -14,6 +14,7 @@ from app.widgets import atlas_frame, controls, frame, model_offer
 from app.widgets.picture import draw_picture
 from fnprune_core.atlas.naming.promoted import N_TOKENS
 from fnprune_core.atlas.network_atlas import DEFAULT_THRESHOLD, NetworkAtlas
+from fnprune_core.atlas.units import pole_units
 from fnprune_core.probability import p_text
 
 #: Statistics of `beside.STATISTICS` that stand under the token classes, and what each says.
@@ -112,7 +113,7 @@ def _domain_test(atlas: NetworkAtlas, network: int) -> None:
 
 def _tags(atlas: NetworkAtlas, network: int) -> None:
     """Draw the trivial things that a network follows, with the number that says so."""
-    tags = resources.tags(atlas.id)[network]
+    tags = networks.tags(atlas.id)[network]
     if not tags:
         st.caption(
             "None: neither position, attention sinks, punctuation nor the overall activation."
@@ -188,7 +189,7 @@ def _pole(atlas: NetworkAtlas, network: int, pole: int, z: float | None) -> None
             f"({signed(passage.values[passage.centre], '.2f')})."
         )
     st.caption(wording.plain(sentence))
-    table = networks.strongest_units(atlas.id, network, pole)
+    table = pole_units(atlas, network, pole)
     if z is None:
         table["member"] = np.isin(table["unit"], atlas.members(network))
     controls.table(

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 from app.atlas.networks import options
 from app.figures import markup
 from app.figures.networks import time_course
-from app.shell import recipes, resources, view_state, wording
+from app.shell import recipes, view_state, wording
 from app.shell.caches import networks
 from app.widgets import atlas_frame, controls, frame, token_reader
 from app.widgets.controls import button, choose
 from app.widgets.picture import draw_picture
 from app.widgets.search.copy_link import copy_link
 from fnprune_core.atlas.network_atlas import NetworkAtlas, Passage
+from fnprune_core.atlas.statistics.networks import session_course
 
 MOST_HITS = 200
 _KINDS = {False: "Strongest", True: "One from each decile"}
@@ -63,7 +64,7 @@ def passages(atlas: NetworkAtlas, network: int, *, deciles: bool, pole: int) -> 
     if not passages_of_pole:
         st.caption("No token activates this pole.")
         return
-    limit = resources.strength(atlas.id, network)
+    limit = networks.strength(atlas.id, network)
     for number, passage in enumerate(passages_of_pole):
         place = f"{passage.domain} · {passage.document} · token {passage.position}"
         rank = f"decile {11 - number} · " if number else "strongest · "
@@ -108,7 +109,7 @@ def show_course(atlas: NetworkAtlas, network: int) -> None:
     view = view_state.view()
     session = atlas_frame.viewed_session(atlas, networks.passages(atlas.id, network, 0)[0].session)
     _session_chooser(atlas, session)
-    values, texts, n_dummy = resources.session_course(atlas.id, network, session)
+    values, texts, n_dummy = session_course(atlas, network, session)
     token = view.token if 0 <= view.token < len(texts) else None
     word_positions = _search_words(atlas, network, session)
     draw_picture(
@@ -129,7 +130,7 @@ def show_course(atlas: NetworkAtlas, network: int) -> None:
         token_reader.reader(
             texts,
             values,
-            limit=resources.strength(atlas.id, network),
+            limit=networks.strength(atlas.id, network),
             key="course-reader",
             on_pick=lambda index: view_state.change(session=session, token=index),
             selected=token,

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from app.atlas.parcellation.figures import Look
 from app.figures.theme import Mode
 from app.shell import resources
+from app.shell.caches import atlas_maps
 from app.shell.caches.colours import network_colours
 from app.shell.caching import cached
 
@@ -28,4 +29,4 @@ def parcel_table(id: str, z: float | None) -> pd.DataFrame:
 @cached(max_entries=4)
 def by_layer(id: str, z: float | None) -> NDArray[np.int64]:
     """Return each unit's network by layer: -1 in none, -2 beyond a layer's end."""
-    return resources.parcels(id, z)
+    return atlas_maps.parcels(id, z)

@@ -6,6 +6,7 @@ import streamlit as st
 from app.atlas import random_directions
 from app.figures.theme import network_colours
 from app.shell import resources, view_state, wording
+from app.shell.caches import networks
 from app.widgets import frame
 from app.widgets.gallery import bar_list
 from app.widgets.token_reader import reader, token_networks
@@ -50,7 +51,7 @@ def show_tokens(atlas: NetworkAtlas, network: int, reading: Reading, colouring: 
     reader(
         reading.pieces,
         np.where(is_dummy, np.nan, reading.strengths[network]),
-        limit=resources.strength(atlas.id, network),
+        limit=networks.strength(atlas.id, network),
         key="probe-tokens",
         on_pick=select_token,
         selected=selected_token(reading),

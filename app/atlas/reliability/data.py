@@ -3,6 +3,7 @@
 import pandas as pd
 
 from app.shell import resources
+from app.shell.caches import trust
 from app.shell.caching import cached
 from fnprune_core.reliability import assess
 from fnprune_core.reliability.measures import map_kurtosis
@@ -25,7 +26,7 @@ def why_no_halves(id: str) -> str:
 
 def table(id: str, assessment: Assessment) -> pd.DataFrame:
     """Return one row a network: name, variance, kurtosis, and what was measured so far."""
-    network_table = resources.network_table(id)
+    network_table = trust.network_table(id)
     columns = ["network", "variance_alone", "variance_left_out"]
     facts = network_table[columns].assign(kurtosis=kurtosis(id))
     facts.insert(1, "name", resources.network_names(id))

@@ -13,7 +13,8 @@ from app.atlas.reliability import data as cache
 from app.atlas.reliability import trust_tasks
 from app.atlas.reliability.figures import TrustFigure
 from app.figures.markup import signed
-from app.shell import glossary, resources, view_state, wording
+from app.shell import glossary, view_state, wording
+from app.shell.caches import trust
 from app.shell.jobs.job import Job
 from app.widgets import controls, job_progress
 from app.widgets.controls import button
@@ -71,7 +72,7 @@ _SHARES = ("reproducibility", "again_bootstrap", "again_seeds")
 
 def current(atlas_id: str) -> Assessment:
     """Return the stored assessment, with what a running job has measured so far."""
-    assessment = resources.assessment(atlas_id)
+    assessment = trust.assessment(atlas_id)
     job = job_progress.job_of(KIND)
     if job is None or not job.is_active or job.inputs["atlas"] != atlas_id:
         return assessment
@@ -85,7 +86,7 @@ def _events(job: Job) -> list[assess.Measured]:
 
 def measure(atlas: NetworkAtlas) -> None:
     """Draw the parts that are measured and those to do, the button, and the progress."""
-    measured_parts = dict(resources.assessment_key(atlas.id))
+    measured_parts = dict(trust.assessment_key(atlas.id))
     no_halves = cache.why_no_halves(atlas.id)
     possible_parts = [n for n in assess.PARTS if not (no_halves and n in assess.NEED_HALVES)]
     missing_parts = [name for name in possible_parts if name not in measured_parts]

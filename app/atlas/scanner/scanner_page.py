@@ -4,8 +4,8 @@ import streamlit as st
 
 from app.atlas.scanner import side_by_side
 from app.atlas.scanner.panels import legend, scan
-from app.shell import recipes, resources, view_state
-from app.shell.caches import nilearn
+from app.shell import recipes, view_state
+from app.shell.caches import networks, nilearn
 from app.widgets import atlas_frame, frame
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
@@ -41,15 +41,10 @@ def show_several(atlas: NetworkAtlas, network: int, z: float) -> None:
 
 def show_carpet(atlas: NetworkAtlas, network: int) -> None:
     """Draw the strongest units of a few networks over a session."""
-    networks = pick_together(atlas, network)
-    viewed_session, strongest = (
-        view_state.view().session,
-        resources.passages(atlas.id, network)[0].session,
-    )
-    n_sessions = int(atlas.tokens["session"].max()) + 1
-    session = viewed_session if 0 <= viewed_session < n_sessions else strongest
+    together = pick_together(atlas, network)
+    session = atlas_frame.viewed_session(atlas, networks.passages(atlas.id, network)[0].session)
     code = recipes.code("scanner-carpet", atlas=atlas.id, network=network, session=session)
-    nilearn_scan = nilearn.carpet(atlas.id, networks, session, frame.palette().mode)
+    nilearn_scan = nilearn.carpet(atlas.id, together, session, frame.palette().mode)
     scan(nilearn_scan, key="scanner-carpet", made=code)
 
 

@@ -5,8 +5,8 @@ from functools import partial
 
 import streamlit as st
 
-from app.shell import recipes, resources, view_state
-from app.shell.caches import nilearn
+from app.shell import recipes, view_state
+from app.shell.caches import atlas_maps, nilearn
 from app.widgets.body import note
 from app.widgets.body.note import PLACES
 from app.widgets.body.picks import select_unit
@@ -20,7 +20,7 @@ _FAMILY = "scanner"  # what is set in one is set in the other
 def show_map(atlas: NetworkAtlas, network: int) -> None:
     """Draw a network and the real motor map side by side."""
     z = view_state.view().z
-    limit = max(resources.colour_limit(atlas.id, z), nilearn.motor_limit(z))
+    limit = max(atlas_maps.colour_limit(atlas.id, z), nilearn.motor_limit(z))
     left, right = st.columns(2, gap="medium")
     with left:
         st.subheader(f"Network {network} of the model", anchor=False)

@@ -12,6 +12,7 @@ from app.atlas.unit import data as cache
 from app.atlas.unit.figures import unit_domains, unit_loadings, unit_place
 from app.figures.markup import signed, token_strip
 from app.shell import recipes, resources, session_state, view_state, wording
+from app.shell.caches import atlas_maps
 from app.widgets import frame, model_offer
 from app.widgets.controls import button, table
 from app.widgets.gallery import bar_list
@@ -191,7 +192,7 @@ def domains(atlas: NetworkAtlas, unit: int) -> None:
 
 def place(atlas: NetworkAtlas, network: int, unit: int) -> None:
     """Draw where in the cortex a unit sits, and the units around it."""
-    volume, indices = resources.volume(atlas.id, network), resources.unit_indices(atlas.id)
+    volume, indices = atlas_maps.volume(atlas.id, network), atlas_maps.unit_indices(atlas.id)
     if volume is None or indices is None:
         st.caption("The units of this atlas have no places yet: lay out the cortex first.")
         st.page_link(frame.ATLAS, label="Networks", icon=":material/neurology:")
@@ -205,7 +206,7 @@ def place(atlas: NetworkAtlas, network: int, unit: int) -> None:
             unit=(layer, index),
             network=network,
             threshold=z,
-            limit=resources.colour_limit(atlas.id, z),
+            limit=atlas_maps.colour_limit(atlas.id, z),
             palette=frame.palette(),
         ),
         key="unit-place",

@@ -11,6 +11,7 @@ from app.learn import figures as drawn
 from app.learn.activities.shared import pick_network
 from app.learn.lesson import Finding
 from app.shell import resources, session_state, wording
+from app.shell.caches import trust
 from app.shell.jobs.job import Job
 from app.widgets import frame, job_progress, model_offer
 from app.widgets.controls import button
@@ -151,7 +152,7 @@ def lesions(atlas: NetworkAtlas) -> Finding | None:
     changes = found.changes()
     worst_kind = max(changes[LESION], key=changes[LESION].__getitem__)
     other_changes = [value for kind, value in changes[LESION].items() if kind != worst_kind]
-    top = str(resources.network_table(atlas.id)["top_domain"].iloc[network])
+    top = str(trust.network_table(atlas.id)["top_domain"].iloc[network])
     sentence = (
         f"Silencing network {network} ({found.n_units[LESION]:,} units) costs {worst_kind} most: "
         f"{signed(changes[LESION][worst_kind], '+.2f')} nats per token; random lesions of as many "

@@ -13,7 +13,7 @@ from app.learn import figures as drawn
 from app.learn.activities.shared import pick_network
 from app.learn.lesson import Finding
 from app.shell import recipes, resources, session_state, view_fields
-from app.shell.caches import nilearn
+from app.shell.caches import atlas_maps, nilearn
 from app.widgets import frame
 from app.widgets.body import note
 from app.widgets.body.note import PLACES
@@ -43,7 +43,7 @@ def a_map(atlas: NetworkAtlas) -> Finding | None:
     with right:
         st.subheader("Left or right hand, real brains", anchor=False)
         words, _ = nilearn.motor_facts(z)
-        limit = max(resources.colour_limit(atlas.id, z), nilearn.motor_limit(z))
+        limit = max(atlas_maps.colour_limit(atlas.id, z), nilearn.motor_limit(z))
         viewer(
             replace(brain_scene(z=z, limit=limit, words=words), family=_FAMILY, solid=1.0),
             key="lesson-brain",
@@ -71,7 +71,7 @@ def a_map(atlas: NetworkAtlas) -> Finding | None:
 
 def _draw_network(atlas: NetworkAtlas, network: int, z: float) -> None:
     """Draw a network in the body; without places, by layers."""
-    limit = max(resources.colour_limit(atlas.id, z), nilearn.motor_limit(z))
+    limit = max(atlas_maps.colour_limit(atlas.id, z), nilearn.motor_limit(z))
     if resources.cortex(atlas.id) is None:
         picture = networks.network_map(
             atlas.layer_map(network),
@@ -80,7 +80,7 @@ def _draw_network(atlas: NetworkAtlas, network: int, z: float) -> None:
             threshold=z,
             limit=limit,
             palette=frame.palette(),
-            labels=resources.grouping(atlas.id),
+            labels=atlas_maps.grouping(atlas.id),
         )
         code = recipes.code("layers", atlas=atlas.id, network=network, z=z)
         draw_picture(picture, key="lesson-map", made=code)

@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from app.shell import glossary, resources
+from app.shell import glossary
+from app.shell.caches import trust
 from app.widgets import atlas_frame
 from fnprune_core.atlas.membership import HIGH
 from fnprune_core.atlas.network_atlas import NetworkAtlas
@@ -14,7 +15,7 @@ def pick_network(atlas: NetworkAtlas, *, chapter: str, default: int) -> int:
     Those that come back in halves of the documents stand first, and it is said of others that
     they do not.
     """
-    order = resources.recurring_first(atlas.id)
+    order = trust.recurring_first(atlas.id)
     chosen: int = st.selectbox(
         "Network of the model",
         order,
@@ -23,6 +24,6 @@ def pick_network(atlas: NetworkAtlas, *, chapter: str, default: int) -> int:
         key=f"lesson-{chapter}-network",
         help=glossary.tip("component"),
     )
-    if not resources.recurs(atlas.id)[chosen]:
+    if not trust.recurs(atlas.id)[chosen]:
         st.caption(f"Split-half r under {HIGH:g}: not found again in halves of the documents.")
     return chosen

@@ -14,6 +14,7 @@ from app.shell.caches import networks
 from app.widgets import frame
 from app.widgets.picture import draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.atlas.statistics.networks import session_course
 
 _STEP_S = 0.1
 
@@ -107,7 +108,7 @@ def courses(atlas: NetworkAtlas) -> Finding | None:
             format_func=titles.__getitem__,
             key=f"lesson-session-{network}",
         )
-    values, texts, n_dummy = resources.session_course(atlas.id, network, session)
+    values, texts, n_dummy = session_course(atlas, network, session)
     draw_picture(
         time_course(
             values,
@@ -124,7 +125,7 @@ def courses(atlas: NetworkAtlas) -> Finding | None:
             markup.token_strip(
                 texts,
                 values,
-                limit=resources.strength(atlas.id, network),
+                limit=networks.strength(atlas.id, network),
                 palette=frame.palette(),
             )
         )

@@ -8,6 +8,7 @@ from app.figures.markup import visible
 from app.pruning.lab import rules
 from app.pruning.lab.preview import data as preview
 from app.shell import resources, view_state
+from app.shell.caches import networks, trust
 from app.shell.caching import cached
 from fnprune_core.errors import FnpruneError
 from fnprune_core.models.footprint import Dimensions
@@ -34,7 +35,7 @@ def _readable_words(texts: Iterable[str]) -> list[str]:
 
 def rule_facts(id: str) -> rules.Known:
     """Return the facts that rules look at: numbers, domains, tags by the decoding and by people."""
-    atlas, decoded = resources.atlas(id), resources.tags(id)
+    atlas, decoded = resources.atlas(id), networks.tags(id)
     try:
         notes = resources.annotations(id)
         own_tags = [notes.of(k).tags for k in range(atlas.n_networks)]
@@ -42,7 +43,7 @@ def rule_facts(id: str) -> rules.Known:
         own_tags = [()] * atlas.n_networks
     names = [[tag.name for tag in tag_names] for tag_names in decoded]
     return rules.Known(
-        table=resources.network_table(id),
+        table=trust.network_table(id),
         domain_share=atlas.domain_share(),
         domain_names=atlas.domain_names,
         tags=[{*a, *b} for a, b in zip(names, own_tags, strict=True)],
@@ -54,7 +55,7 @@ def rule_facts(id: str) -> rules.Known:
 
 def variance_meter(id: str) -> list[float]:
     """Return each network's variance alone, relative to the largest: (K,), 0 where unknown."""
-    values = resources.network_table(id)["variance_alone"].to_numpy(dtype=np.float64)
+    values = trust.network_table(id)["variance_alone"].to_numpy(dtype=np.float64)
     values = np.nan_to_num(values)
     return [float(v) for v in values / max(float(values.max()), 1e-12)]
 

@@ -14,6 +14,7 @@ import streamlit as st
 from app.pruning.lab import data as cache
 from app.pruning.lab import rules, selected
 from app.shell import choices, resources, session_state, view_state, wording
+from app.shell.caches import networks, trust
 from app.shell.components import component
 from app.shell.images.stills import thumbnails
 from app.widgets import frame, network_order
@@ -65,7 +66,7 @@ def _draw_table(atlas: NetworkAtlas, table_rows: Sequence[_Row], *, has_losses: 
         "name": f"{len(table_rows)} networks: what each does, and whether it is protected",
         "selected": view.network,
         "sort": view.sort,
-        "trust_name": rules.trust_of(resources.network_table(atlas.id))[0],
+        "trust_name": rules.trust_of(trust.network_table(atlas.id))[0],
         "domain_names": list(atlas.domain_names),
         "has_losses": has_losses,
         "taken": list(session_state.widget(_TAKEN) or ("", 0)),
@@ -120,7 +121,7 @@ def _sort(column: Any) -> None:
 
 def columns(atlas: NetworkAtlas, *, has_losses: bool) -> list[dict[str, str]]:
     """Return the heads of the table: label, title, and the statistic by which a click orders."""
-    table = resources.network_table(atlas.id)
+    table = trust.network_table(atlas.id)
     measured = rules.trust_columns(table)
     domains = "Share of its energy per token in: " + ", ".join(atlas.domain_names)
     goes = "Under this form: the share of its units, and of its energy, that would go"
@@ -154,7 +155,7 @@ def rows(
     trust = rules.trust_of(facts.table)[1]
     lost = {} if losses is None else {int(r["network"]): r for r in losses.to_dict("records")}
     names = resources.network_names(atlas.id)
-    tags = resources.tags(atlas.id)
+    tags = networks.tags(atlas.id)
 
     def row(k: int) -> _Row:
         share = facts.domain_share[k]
@@ -199,15 +200,15 @@ def as_frame(
 ) -> pd.DataFrame:
     """Return the table as numbers, in the order in which it is shown."""
     order = [row["network"] for row in drawn]
-    facts = resources.network_table(atlas.id)
-    trust_name, trust = rules.trust_of(facts)
+    facts = trust.network_table(atlas.id)
+    measure, values = rules.trust_of(facts)
     table = pd.DataFrame(
         {
             "network": order,
             "protection": ["not protected" if row["dropped"] else "protected" for row in drawn],
             "reason": [row["why"] for row in drawn],
             "name": [row["name"] for row in drawn],
-            trust_name: trust.iloc[order].to_numpy(),
+            measure: values.iloc[order].to_numpy(),
             "variance alone": facts["variance_alone"].iloc[order].to_numpy(),
         }
     )

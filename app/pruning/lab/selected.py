@@ -10,6 +10,7 @@ from app.figures.markup import visible
 from app.pruning.lab import data as cache
 from app.pruning.lab import rules
 from app.shell import choices, resources, session_state, view_state, wording
+from app.shell.caches import networks
 from app.shell.images.stills import thumbnails
 from app.shell.jobs.job import describe_error
 from app.widgets import frame, network_order
@@ -128,7 +129,7 @@ def _draw_decision(
             st.badge("protected", icon=":material/shield:", color="green")
         if decision.what:
             st.caption(wording.plain(decision.what), width="content")
-        for tag in resources.tags(atlas.id)[network]:
+        for tag in networks.tags(atlas.id)[network]:
             if tag.name in rules.SERVING:
                 st.badge(
                     f"follows {tag.name}: {tag.value:.2g} ({tag.measure})",

@@ -1,4 +1,4 @@
-"""Cached data of a network's page: colour limits, statistics, passages, decoding."""
+"""Cached data of a network's page: thresholds, statistics, passages, decoding."""
 
 from typing import Any
 
@@ -6,34 +6,26 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from app.figures import raster
 from app.figures.theme import colour_distances
 from app.shell import resources, wording
+from app.shell.caches import trust
 from app.shell.caches.colours import network_colours
 from app.shell.caching import cached
-from fnprune_core.atlas import cortex, decoding, spectra, thresholds
+from fnprune_core.atlas import decoding, spectra, thresholds
 from fnprune_core.atlas import probe as probing
 from fnprune_core.atlas.chance.calibration import FOLDER, Calibration, read_calibration
-from fnprune_core.atlas.decoding import DomainTest, LogitEffect
-from fnprune_core.atlas.membership import HIGH
+from fnprune_core.atlas.decoding import DomainTest, LogitEffect, Tag
 from fnprune_core.atlas.network_atlas import Passage
 from fnprune_core.atlas.spectra import Spectrum
-from fnprune_core.atlas.statistics.networks import network_statistics
+from fnprune_core.atlas.statistics.networks import network_statistics, strong_magnitude
 from fnprune_core.atlas.thresholds import MixtureFit, Suggestion
-from fnprune_core.atlas.topography import pieces
+from fnprune_core.atlas.topography import glance
 from fnprune_core.errors import CorruptArtifactError
 from fnprune_core.matching import identities
 from fnprune_core.matching.identities import Identity
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.scores import network_heads
 from fnprune_core.scores.network_heads import NetworkHeads
-
-STABLE, COMPACT = 0.9, 0.5
-
-
-def own_limit(id: str, z: float, network: int) -> float:
-    """Return the |z| of the strongest colour of a network by itself."""
-    return raster.colour_limit(resources.atlas(id).maps[network], z)
 
 
 @cached(max_entries=64)
@@ -75,9 +67,21 @@ def spectrum(id: str, network: int) -> Spectrum:
 
 
 @cached(max_entries=64)
-def passages(id: str, network: int, pole: int) -> list[Passage]:
+def passages(id: str, network: int, pole: int = 0) -> list[Passage]:
     """Return a network's strongest passages, of one pole or both."""
     return resources.atlas(id).top_passages(network, pole=pole)
+
+
+@cached(max_entries=4)
+def tags(id: str) -> list[tuple[Tag, ...]]:
+    """Return the trivial things that each network follows."""
+    return decoding.trivial_tags(resources.atlas(id))
+
+
+@cached(max_entries=256)
+def strength(id: str, network: int) -> float:
+    """Return the strength that gets the full colour in a network's texts."""
+    return strong_magnitude(resources.atlas(id), network)
 
 
 @cached(max_entries=64)
@@ -110,17 +114,6 @@ def logit_effects(
         return decoding.logit_effects(model, weights)
 
 
-@cached(max_entries=64)
-def strongest_units(id: str, network: int, pole: int, n: int = 15) -> pd.DataFrame:
-    """Return the units of largest z of a pole: unit (flat), layer, index, z."""
-    atlas = resources.atlas(id)
-    z = atlas.maps[network]
-    order = np.argsort(-pole * z, kind="stable")[:n]
-    order = order[pole * z[order] > 0]
-    layer, index = atlas.layout.locate(order)
-    return pd.DataFrame({"unit": order, "layer": layer, "index": index, "z": z[order].round(2)})
-
-
 def pole_facts(id: str, network: int, pole: int, z: float | None) -> dict[str, Any]:
     """Return the facts on a pole: its members or units beyond z, peak layer, and largest |z|."""
     atlas = resources.atlas(id)
@@ -145,10 +138,10 @@ def pole_sentence(id: str, network: int, pole: int, z: float | None) -> str:
     return f"{counted}{place}"
 
 
-@cached(max_entries=8, made_of=resources.assessment_key)
+@cached(max_entries=8, made_of=trust.assessment_key)
 def statistics(id: str) -> pd.DataFrame:
     """Return one row a network: all statistics that a picture can set against one another."""
-    return resources.network_table(id).join(network_statistics(resources.atlas(id)))
+    return trust.network_table(id).join(network_statistics(resources.atlas(id)))
 
 
 @cached(max_entries=8)
@@ -191,42 +184,19 @@ def titles_of(tokens: pd.DataFrame) -> list[str]:
     ]
 
 
-_N_SIGNATURE = 6  # networks that show an atlas at a glance
-
-
 @cached(max_entries=4)
 def signature(id: str) -> list[int]:
-    """Return a handful of networks that show an atlas at a glance: stable, compact, far apart.
-
-    Those on which runs agree at 0.9 or more, and halves of the documents (split-half r of 0.7 or
-    more), where that is known, of which at least half of the surface is one piece; the one of
-    most variance first, then in turn the one that is farthest from those in place and colour, each
-    as a share of the largest distance.
-    """
-    atlas, table = resources.atlas(id), resources.network_table(id)
-    agreement = table["run_agreement"].to_numpy()
-    order = np.argsort(-table["variance_alone"].to_numpy(), kind="stable")
-    order = order[(agreement[order] >= STABLE) | np.isnan(agreement[order])]
-    if (r := table.get("reproducibility")) is not None and (r >= HIGH).sum() >= _N_SIGNATURE:
-        order = order[r.to_numpy()[order] >= HIGH]
-    atlas_cortex = resources.cortex(id)
-    if atlas_cortex is None:
+    """Return a handful of networks that show an atlas at a glance, far apart in both modes."""
+    cortex = resources.cortex(id)
+    if cortex is None:
         return []
-    compact, centres = [], []
-    for network in order:
-        smoothed = cortex.smoothed(atlas_cortex.volume(atlas.maps[network]))
-        share, centre = pieces.largest_piece(smoothed, float(np.quantile(smoothed, 0.985)))
-        if share >= COMPACT:
-            compact.append(int(network))
-            centres.append(centre)
-    places = np.array(centres).reshape(-1, 3)
-    apart = np.linalg.norm(places[:, None] - places[None], axis=-1)
-    unlike = [
-        colour_distances([network_colours(id, mode)[k] for k in compact])
-        for mode in ("dark", "light")
-    ]
-    distances = [each / max(each.max(initial=0), 1e-9) for each in (apart, *unlike)]
-    return [compact[i] for i in pieces.far_apart(sum(distances), _N_SIGNATURE)]
+
+    def unlike(networks: list[int]) -> list[NDArray[np.float64]]:
+        colours = (network_colours(id, mode) for mode in ("dark", "light"))
+        return [colour_distances([palette[k] for k in networks]) for palette in colours]
+
+    table = trust.network_table(id)
+    return glance.networks_at_a_glance(resources.atlas(id), cortex, table, unlike=unlike)
 
 
 def earlier_networks(atlas_id: str) -> dict[int, Identity]:

@@ -16,6 +16,7 @@ from app.shell.caching import cached
 from fnprune_core.atlas import cortex, files
 from fnprune_core.atlas.images import volumes
 from fnprune_core.atlas.images.voxels import VoxelGrid
+from fnprune_core.atlas.units import strongest_in_turn
 
 UNITS_OF_A_NETWORK = 60
 _N_TOGETHER = 4
@@ -143,7 +144,8 @@ def sheets(n_layers: int) -> list[int]:
 def carpet(id: str, networks: tuple[int, ...], session: int, mode: Mode) -> Scan:
     """Return the strongest units of a few networks over a session by `plot_carpet`."""
     atlas = resources.atlas(id)
-    units, groups = strongest_units(atlas.maps * atlas.decomposition.alive, networks)
+    maps = atlas.maps * atlas.decomposition.alive
+    units, groups = strongest_in_turn(maps, networks, UNITS_OF_A_NETWORK)
     recorded = resources.recording(atlas.decomposition.recording_id)
     signals = np.asarray(recorded.session(session), dtype=np.float32)[:, units].T
     colours = network_colours(id, mode)
@@ -172,22 +174,6 @@ def carpet(id: str, networks: tuple[int, ...], session: int, mode: Mode) -> Scan
             }
         ),
     )
-
-
-def strongest_units(
-    maps: NDArray[np.floating], networks: tuple[int, ...]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the strongest units of each network, none twice, and the group of each."""
-    is_taken = np.zeros(maps.shape[1], dtype=bool)
-    units, groups = [], []
-    for group, network in enumerate(networks):
-        strength = np.where(is_taken, -1.0, np.abs(maps[network]))
-        strongest = np.argsort(-strength, kind="stable")[:UNITS_OF_A_NETWORK]
-        strongest = strongest[strength[strongest] > 0]
-        is_taken[strongest] = True
-        units.append(strongest)
-        groups.append(np.full(len(strongest), group))
-    return np.concatenate(units), np.concatenate(groups)
 
 
 @cached(max_entries=4, spinner="nilearn draws")

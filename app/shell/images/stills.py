@@ -10,6 +10,7 @@ from app.figures import stills as drawing
 from app.figures.nilearn_plots import Overlay, Place
 from app.figures.theme import PALETTES, READING_ROOM, Mode
 from app.shell import resources
+from app.shell.caches import atlas_maps
 from app.shell.caches.colours import network_colours
 from app.shell.caching import cached
 from app.shell.images import addresses, files, places
@@ -32,9 +33,9 @@ def thumbnails(id: str, z: float, mode: Mode) -> list[str]:
 
 @cached(max_entries=8, spinner="Drawing the networks")
 def _grouped(id: str, z: float, mode: Mode) -> list[str]:
-    atlas, limit = resources.atlas(id), resources.colour_limit(id, z)
+    atlas, limit = resources.atlas(id), atlas_maps.colour_limit(id, z)
     grouped = (
-        raster.group_columns(atlas.layer_map(k), resources.grouping(id))
+        raster.group_columns(atlas.layer_map(k), atlas_maps.grouping(id))
         for k in range(atlas.n_networks)
     )
     return [
@@ -57,7 +58,7 @@ def thumbnail(id: str, network: int, *, z: float) -> bytes:
         body(id),
         atlas.maps[atlas.check_network(network)],
         threshold=z,
-        limit=max(resources.colour_limit(id, z), 1.01 * z),
+        limit=max(atlas_maps.colour_limit(id, z), 1.01 * z),
         palette=READING_ROOM,
     )
     return drawing.thumbnail(body(id), shown, READING_ROOM)
@@ -89,7 +90,7 @@ def rendering(id: str, networks: tuple[int, ...], *, z: float, solid: float) -> 
     """Return a few networks in a body of glass, as the viewer opens on them: a square WebP."""
     colours = network_colours(id, _MODE)
     maps = [(_map(id, number), colours[number]) for number in networks]
-    limit = max(resources.colour_limit(id, z), 1.05 * z)
+    limit = max(atlas_maps.colour_limit(id, z), 1.05 * z)
     return drawing.rendering(body(id), maps, threshold=z, limit=limit, solid=solid)
 
 

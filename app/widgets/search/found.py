@@ -4,6 +4,7 @@ import streamlit as st
 
 from app.figures.markup import token_strip
 from app.shell import resources, wording
+from app.shell.caches import networks
 from app.shell.caches import search as cache
 from app.widgets import frame
 from app.widgets.controls import choose
@@ -80,7 +81,7 @@ def _hits(atlas: NetworkAtlas, title: str, hits: list[Hit], query: str) -> None:
                     token_strip(
                         hit.passage.pieces,
                         hit.passage.values,
-                        limit=resources.strength(atlas.id, hit.number),
+                        limit=networks.strength(atlas.id, hit.number),
                         palette=frame.palette(),
                         centre=hit.passage.centre,
                     )

@@ -32,6 +32,26 @@ def network_statistics(atlas: NetworkAtlas) -> pd.DataFrame:
     )
 
 
+def strong_magnitude(atlas: NetworkAtlas, network: int) -> float:
+    """Return the strength that gets the full colour in a network's texts: its 99.5th percentile."""
+    course = np.abs(atlas.time_courses[network, ~atlas.is_dummy])
+    return float(np.quantile(course, 0.995)) or 1.0
+
+
+def session_course(
+    atlas: NetworkAtlas, network: int, session: int
+) -> tuple[NDArray[np.float32], list[str], int]:
+    """Return a network's strength over a session, its tokens as text, and how many are dummies.
+
+    Dummy tokens are NaN.
+    """
+    tokens = np.flatnonzero(atlas.tokens["session"].to_numpy() == session)
+    is_dummy = atlas.is_dummy[tokens]
+    values = np.where(is_dummy, np.nan, atlas.time_courses[network, tokens])
+    texts = atlas.tokens["text"].iloc[tokens].astype(str).tolist()
+    return values.astype(np.float32), texts, int(is_dummy.sum())
+
+
 def specificity(share: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return one less the entropy of each row of shares over its largest value: (K,)."""
     n = share.shape[1]

@@ -7,6 +7,7 @@ from app.atlas.connectome import body
 from app.atlas.connectome import data as cache
 from app.atlas.connectome.graph_figures import edge_table
 from app.shell import resources, view_fields, view_state
+from app.shell.caches import trust
 from app.shell.images import files as images
 from app.widgets import atlas_frame
 from app.widgets.body.viewer import Pick
@@ -39,7 +40,7 @@ def test_spheres_stand_in_the_body_and_edges_are_the_strongest_pairs(placed, mon
     for place in graph.places:
         voxel = tuple(np.rint(inverse @ [*place, 1])[:3].astype(int))
         assert all(0 <= at < size for at, size in zip(voxel, grid.shape, strict=True))
-    energy = resources.network_table(atlas.id)["variance_alone"].to_numpy()
+    energy = trust.network_table(atlas.id)["variance_alone"].to_numpy()
     assert np.array_equal(np.argsort(graph.sizes), np.argsort(energy))
     assert [(a, b) for a, b, _ in graph.edges] == [tuple(pair) for pair in edges.tolist()]
     assert [value for *_, value in graph.edges] == pytest.approx(values[tuple(edges.T)])

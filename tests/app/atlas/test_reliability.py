@@ -1,6 +1,6 @@
 from driving import finish, press, said, view
 
-from app.shell import resources
+from app.shell.caches import trust
 from fnprune_core.reliability import assess
 from fnprune_core.reliability.reference import TrustSettings
 from fnprune_core.storage.workspace import Workspace
@@ -25,7 +25,7 @@ def test_measuring_fills_the_page_the_table_of_networks_and_the_gallery(
     assert job.state == "done", job.failure
     assert not at.exception
     assert not [button for button in at.button if button.label.startswith("Measure")]
-    table = resources.network_table(example.atlas)
+    table = trust.network_table(example.atlas)
     shown = metrics(at)
     assert shown["Split-half r"].startswith(f"{table['reproducibility'].iloc[0]:.2f}")
     assert shown["Found again, seeds"] == f"{table['again_seeds'].iloc[0]:.2f}"
@@ -62,14 +62,14 @@ def test_default_settings_are_what_the_app_looks_for(example, fresh) -> None:
         Workspace(fresh), example.atlas, parts=["seeds"], settings=TrustSettings(n_seeds=2)
     )
     assert made.ids
-    assert resources.assessment(example.atlas).is_empty
+    assert trust.assessment(example.atlas).is_empty
 
 
 def test_decompose_takes_over_the_suggested_number_of_networks(example, open_page, fresh) -> None:
     asked = open_page("decompose", **example.view())
     assert any(button.label == "Measure it on Trust" for button in asked.button)
     assess.assess(Workspace(fresh), example.atlas, parts=["sizes"])
-    suggested = resources.assessment(example.atlas).sizes.suggested()
+    suggested = trust.assessment(example.atlas).sizes.suggested()
     assert suggested is not None
     at = open_page("decompose", **example.view())
     assert at.number_input(key="ica-k").value == 64

@@ -8,7 +8,6 @@ from PIL import Image
 from app.figures import nilearn_plots
 from app.figures.nilearn_plots import Overlay
 from app.figures.theme import PALETTES
-from app.shell.caches import nilearn
 from fnprune_core.atlas.images import volumes
 from fnprune_core.atlas.images.anatomy import anatomy_image
 from fnprune_core.atlas.images.voxels import grid_of
@@ -81,13 +80,3 @@ def test_the_clusters_of_the_motor_map_have_columns_of_one_type() -> None:
     assert list(shown["Cluster ID"][:2]) == ["1", "1a"]
     assert shown["Cluster Size (mm3)"][0] > 0
     assert np.isnan(shown["Cluster Size (mm3)"][1])  # the size is the cluster's, not the peak's
-
-
-def test_strongest_units_of_several_networks_share_none() -> None:
-    maps = np.array([[5.0, 4, 3, 0], [6.0, 1, 2, 0]])
-    units, groups = nilearn.strongest_units(maps, (0, 1))
-    assert units.tolist() == [0, 1, 2]
-    assert groups.tolist() == [0, 0, 0]
-    units, groups = nilearn.strongest_units(np.repeat(maps, 40, axis=1), (1, 0))
-    assert len(np.unique(units)) == len(units) == 120
-    assert np.bincount(groups).tolist() == [60, 60]

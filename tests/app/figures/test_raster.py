@@ -38,10 +38,3 @@ def test_thumbnail_has_the_last_layer_on_top_and_the_themes_colours() -> None:
     image = Image.open(io.BytesIO(content)).convert("RGB")
     assert image.getpixel((0, 0)) == rgb(PAPER.hot[-1])
     assert image.getpixel((0, 1)) == rgb(PAPER.silhouette)
-
-
-def test_carpet_rows_span_every_layer() -> None:
-    units, layers = raster.carpet_rows(WIDTHS, 30)
-    assert np.bincount(layers).tolist() == [10, 10, 10]
-    offsets = np.concatenate([[0], np.cumsum(WIDTHS)])
-    assert ((units >= offsets[layers]) & (units < offsets[layers + 1])).all()

@@ -7,6 +7,7 @@ from materials import store_halves
 
 from app.learn.lesson import CHAPTERS
 from app.shell import resources
+from app.shell.caches import trust
 from app.start.below import example_tiles
 
 BY_NAME = {each.slug: each for each in CHAPTERS}
@@ -34,7 +35,7 @@ def test_chapters_begin_with_networks_that_recur(open_page, example) -> None:
     """They began with the most selective network, also where no half found it again."""
     from app.learn import data as cache
 
-    assert resources.recurring_first(example.atlas) == list(range(6))  # nothing is known
+    assert trust.recurring_first(example.atlas) == list(range(6))  # nothing is known
     share = resources.atlas(example.atlas).domain_share().max(axis=1)
     before = cache.most_selective(example.atlas)
     assert before == int(share.argmax())
@@ -44,7 +45,7 @@ def test_chapters_begin_with_networks_that_recur(open_page, example) -> None:
     chosen = cache.most_selective(example.atlas)
     assert chosen == recur[share[recur].argmax()]
     assert cache.with_a_word(example.atlas) in recur
-    order = resources.recurring_first(example.atlas)
+    order = trust.recurring_first(example.atlas)
     assert order == [*recur, *np.flatnonzero(r < 0.7)]
     assert [tile["network"] for tile in example_tiles(example.atlas, is_laid_out=False)] == order
     at = open_page("learn", **example.view(), chapter="map", step="do", show="open")

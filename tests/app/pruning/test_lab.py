@@ -15,6 +15,7 @@ from app.pruning import checks, decisions, plan_card
 from app.pruning.lab import data as cache
 from app.pruning.lab import networks
 from app.shell import choices, resources, view_fields, view_state
+from app.shell.caches import networks as network_caches
 from fnprune_core.atlas.annotation_files import Annotation
 from fnprune_core.atlas.annotations import annotate
 from fnprune_core.atlas.decoding import Tag
@@ -40,7 +41,7 @@ def sinks(monkeypatch) -> None:
         2: (Tag(name="punctuation", measure="η²", value=0.5),),
         4: (Tag(name="position", measure="r", value=0.7),),
     }
-    monkeypatch.setattr(resources, "tags", lambda id: [tags.get(k, ()) for k in range(6)])
+    monkeypatch.setattr(network_caches, "tags", lambda id: [tags.get(k, ()) for k in range(6)])
 
 
 def table(at):

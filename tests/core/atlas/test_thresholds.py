@@ -3,7 +3,9 @@ import pytest
 from scipy import stats
 
 from fnprune_core.atlas.thresholds import (
+    Magnitudes,
     MixtureFit,
+    colour_limit,
     fit_mixture,
     gaussian_threshold,
     posterior_threshold,
@@ -100,3 +102,11 @@ def test_densities_are_those_of_scipy_at_zero_and_in_the_tails_too(shape, scale)
     np.testing.assert_allclose(fit.active_density(x), expected, rtol=1e-12, atol=1e-300)
     null = 0.8 * stats.norm.pdf(x, 0.1, 0.7)
     np.testing.assert_allclose(fit.null_density(x.astype(np.float32)), null, rtol=1e-4, atol=1e-300)
+
+
+@pytest.mark.parametrize("z", [1.0, 2.5, 4.0])
+def test_the_strongest_colour_is_of_units_beyond_the_threshold(z) -> None:
+    """Its quantile is over those alone, not over units below the threshold, too."""
+    maps = np.random.default_rng(0).standard_normal((4, 20_000)) * 1.5
+    assert Magnitudes.of(maps).colour_limit(z) == colour_limit(maps, z)
+    assert colour_limit(maps, z) < colour_limit(2 * maps, z)

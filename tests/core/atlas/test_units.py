@@ -17,6 +17,8 @@ from fnprune_core.atlas.units import (
     promoted_tokens,
     ranked_units,
     similar_units,
+    strongest_in_turn,
+    units_by_network,
     weight_norms,
 )
 from fnprune_core.errors import FingerprintMismatchError, SettingsError
@@ -157,3 +159,24 @@ def test_unit_that_does_not_exist_and_foreign_recording(recording, atlas, record
     stranger = record_windows(llama, tiny.toy_windows(seed=1))
     with pytest.raises(FingerprintMismatchError, match="made from recording"):
         as_network(atlas, stranger, 3)
+
+
+def test_strongest_units_of_several_networks_share_none() -> None:
+    maps = np.array([[5.0, 4, 3, 0], [6.0, 1, 2, 0]])
+    units, groups = strongest_in_turn(maps, (0, 1), 60)
+    assert units.tolist() == [0, 1, 2]
+    assert groups.tolist() == [0, 0, 0]
+    units, groups = strongest_in_turn(np.repeat(maps, 40, axis=1), (1, 0), 60)
+    assert len(np.unique(units)) == len(units) == 120
+    assert np.bincount(groups).tolist() == [60, 60]
+
+
+def test_units_by_network_are_its_own_and_the_strongest(atlas) -> None:
+    units = units_by_network(atlas, 3)
+    label, z = atlas.strongest
+    assert len(np.unique(units)) == len(units)
+    for network in np.unique(label[units]):
+        chosen = units[label[units] == network]
+        left_out = np.setdiff1d(np.flatnonzero(label == network), chosen)
+        assert np.abs(z[chosen]).min() >= np.abs(z[left_out]).max(initial=0)
+        assert (np.diff(z[chosen]) <= 0).all()

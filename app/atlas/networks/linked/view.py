@@ -12,12 +12,14 @@ from app.atlas.networks.linked.figures import network_scatter
 from app.atlas.networks.linked.options import AXES
 from app.figures.networks import time_course
 from app.shell import recipes, resources, session_state, view_state, wording
+from app.shell.caches import atlas_maps, networks
 from app.shell.caches import networks as cache
 from app.shell.caches.colours import network_colours
 from app.shell.images import addresses
 from app.widgets import frame, lasso, token_reader
 from app.widgets.picture import draw_picture
 from fnprune_core.atlas.network_atlas import NetworkAtlas, Passage
+from fnprune_core.atlas.statistics.networks import session_course
 
 _SCATTER = "linked-scatter"
 _RINGED = 5
@@ -118,7 +120,7 @@ def _take(key: str) -> None:
 
 def _map(atlas: NetworkAtlas, network: int) -> None:
     z = view_state.view().z
-    limit = resources.colour_limit(atlas.id, z)
+    limit = atlas_maps.colour_limit(atlas.id, z)
     address = addresses.atlas_url(atlas.id, f"networks/{network}.png", limit=f"{limit:.2f}")
     words = f"Network {network} in the body, |z| above {z:g}"
     st.html(
@@ -135,7 +137,7 @@ def _map(atlas: NetworkAtlas, network: int) -> None:
 
 
 def _course(atlas: NetworkAtlas, network: int, session: int, token: int) -> None:
-    values, texts, n_dummy = resources.session_course(atlas.id, network, session)
+    values, texts, n_dummy = session_course(atlas, network, session)
     st.caption(wording.plain(f"Session {cache.session_titles(atlas.id)[session]}"))
     picture = time_course(
         values,
@@ -149,7 +151,7 @@ def _course(atlas: NetworkAtlas, network: int, session: int, token: int) -> None
 
 
 def _texts(atlas: NetworkAtlas, network: int, session: int, token: int) -> None:
-    limit = resources.strength(atlas.id, network)
+    limit = networks.strength(atlas.id, network)
     with st.container(height=236, border=True):
         for number, passage in enumerate(cache.passages(atlas.id, network, 0)[:_PASSAGES]):
             first = passage.position - passage.centre

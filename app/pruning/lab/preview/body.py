@@ -6,7 +6,8 @@ import numpy as np
 import streamlit as st
 
 from app.pruning.lab.preview.figures import Sheets, describe, network_table
-from app.shell import resources, view_state, wording
+from app.shell import view_state, wording
+from app.shell.caches import atlas_maps
 from app.shell.images import places
 from app.widgets import atlas_frame, frame, pinned_units
 from app.widgets.body.note import PLACES
@@ -60,7 +61,7 @@ def losers(sheets: Sheets) -> list[int]:
 def scene(atlas: NetworkAtlas, sheets: Sheets, *, words: str) -> Scene:
     """Return what the viewer shows: the lesioned anatomy, and the networks that lose most."""
     z = view_state.view().z
-    limit = resources.colour_limit(atlas.id, z)
+    limit = atlas_maps.colour_limit(atlas.id, z)
     shares = network_table(sheets).set_index("network")["share"]
     networks = losers(sheets)
     return atlas_scene(
