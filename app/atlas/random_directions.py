@@ -5,7 +5,6 @@ import streamlit as st
 
 from app.atlas.direction_tasks import DIRECTIONS, measure_directions
 from app.figures.markup import signed
-from app.shell import session_state
 from app.shell.caches import directions as cache
 from app.widgets import job_progress
 from app.widgets.controls import button, table
@@ -93,9 +92,7 @@ def show_all(atlas: NetworkAtlas) -> None:
 
 def offer(atlas: NetworkAtlas, *, key: str) -> None:
     """Offer to make random directions, where there are none."""
-    job_progress.follow(
-        DIRECTIONS, on_done=lambda job: session_state.notify("Random directions were read")
-    )
+    job_progress.follow(DIRECTIONS, on_done="Random directions were read")
     if cache.are_made(atlas.id) or job_progress.is_active(DIRECTIONS):
         return
     button(

@@ -28,8 +28,7 @@ def show_form() -> None:
     if most_networks is None:  # of a summary, halves of the documents cannot be compared
         offer_size()
     if not job_progress.is_active("decompose") and button("Decompose", "hub", kind="primary"):
-        job_progress.start(decompose(recording=recording, settings=ica_settings))
-        st.rerun()
+        job_progress.run(decompose(recording=recording, settings=ica_settings))
 
 
 def offer_size() -> None:

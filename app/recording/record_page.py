@@ -51,11 +51,9 @@ def show_form() -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         is_pressed = button("Record", "fiber_manual_record", kind="primary", is_off=choice is None)
         if model is None and st.button("Load the model and estimate", icon=":material/memory:"):
-            job_progress.start(tasks.load(model=view.model))
-            st.rerun()
+            job_progress.run(tasks.load(model=view.model))
     if is_pressed and choice is not None:
-        job_progress.start(record(model=view.model, texts=choice, settings=recording_settings))
-        st.rerun()
+        job_progress.run(record(model=view.model, texts=choice, settings=recording_settings))
 
 
 def take_result(job: Job) -> None:

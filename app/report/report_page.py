@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app.report import report_tasks
-from app.shell import resources, session_state, view_state, wording
+from app.shell import resources, view_state, wording
 from app.shell.jobs.job import Job
 from app.widgets import atlas_frame, frame, job_progress
 from fnprune_core.atlas.network_atlas import NetworkAtlas
@@ -54,7 +54,7 @@ def lacking(atlas: NetworkAtlas, settings: sections.ReportSettings) -> None:
 
 def write(atlas: NetworkAtlas, settings: sections.ReportSettings | None) -> None:
     """Draw the button, the job, and what it wrote."""
-    job_progress.follow(KIND, on_done=lambda job: session_state.notify("The report is written"))
+    job_progress.follow(KIND, on_done="The report is written")
     job = job_progress.job_of(KIND)
     if job is not None and job.is_active:
         return
@@ -69,8 +69,7 @@ def write(atlas: NetworkAtlas, settings: sections.ReportSettings | None) -> None
         disabled=order is None,
     )
     if pressed and order is not None:
-        job_progress.start(report_tasks.report(order))
-        st.rerun()
+        job_progress.run(report_tasks.report(order))
     if job is not None and job.state == "done" and job.inputs["atlas"] == atlas.id:
         take(job)
     options = "" if settings is None else f" --networks {settings.n_detailed}"

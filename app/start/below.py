@@ -85,17 +85,12 @@ def anatomy_table(anatomy: Anatomy) -> None:
 def show_example(example_ids: ExampleIds | None, *, is_laid_out: bool) -> None:
     """Offer the example: a real atlas at once, or the button that builds it."""
     if example_ids is None:
-        job_progress.follow(
-            "example", on_done=lambda job: session_state.notify("The example is ready")
-        )
-        if job_progress.job_of("example") is None or not job_progress.is_active("example"):
-            st.markdown(
-                "The embedded model reads texts that come with Python, and its networks are "
-                "found. This is done once and takes about two minutes."
-            )
-            if st.button("Build the example", type="primary", icon=":material/play_arrow:"):
-                job_progress.start(example())
-                st.rerun()
+        job_progress.offer(
+            "example", "Build the example", "play_arrow", example, done="The example is ready",
+            kind="primary",
+            before="The embedded model reads texts that come with Python, and its networks are "
+            "found. This is done once and takes about two minutes.",
+        )  # fmt: skip
         steps()
         return
     with frame.explaining():
@@ -151,8 +146,7 @@ def show_model() -> None:
     if not is_chosen and not job_progress.is_active("load"):
         label = "Use this model" if anatomy else "Load"
         if st.button(label, icon=":material/download:", disabled=not source):
-            job_progress.start(tasks.load(model=source))
-            st.rerun()
+            job_progress.run(tasks.load(model=source))
     if anatomy is not None and is_chosen:
         anatomy_table(anatomy)
 

@@ -11,7 +11,7 @@ from app.shell.wording import plain, size
 from app.start import deletion
 from app.start.start_tasks import verify
 from app.widgets import job_progress
-from app.widgets.controls import button, table
+from app.widgets.controls import table
 from fnprune_core.storage.workspace import Damaged, Verified
 
 _DELETE = "delete-damaged"
@@ -56,16 +56,11 @@ def damaged_work(damaged: Sequence[Damaged]) -> None:
 
 def verification() -> None:
     """Draw the button that reads every byte of the workspace, and what that found."""
-    job = job_progress.follow("verify", on_done=_announce)
-    if not job_progress.is_active("verify") and button(
-        "Verify",
-        "verified",
+    job = job_progress.offer(
+        "verify", "Verify", "verified", verify, done=_announce, key="verify",
         help="Reads every byte of the workspace, and compares it with the checksums that were "
         "written with it.",
-        key="verify",
-    ):
-        job_progress.start(verify())
-        st.rerun()
+    )  # fmt: skip
     if job is not None and job.state == "done":
         _show(job.result)
 

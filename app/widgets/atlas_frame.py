@@ -159,7 +159,11 @@ def units_rule(
         if atlas.known_members is None:
             z = view_state.view().z if has_slider else threshold(key, tip=tip)
             st.caption(f"Strongest units (|z| > {z:g}); not checked on halves of the documents.")
-            _offer_members(atlas, key)
+            job_progress.offer(
+            "members", "Check on halves", "fact_check",
+            lambda: tasks.measure_members(atlas=atlas.id),
+            done="Members were measured", key=f"{key}-members",
+        )  # fmt: skip
             return z
         chosen = choose(
             "Units of a network",
@@ -183,17 +187,6 @@ def units_shown(atlas: NetworkAtlas) -> float | None:
     return view_state.view().z if by_z else None
 
 
-def _offer_members(atlas: NetworkAtlas, key: str) -> None:
-    job_progress.follow(
-        "members", on_done=lambda job: session_state.notify("Members were measured")
-    )
-    if job_progress.is_active("members"):
-        return
-    if st.button("Check on halves", icon=":material/fact_check:", key=f"{key}-members"):
-        job_progress.start(tasks.measure_members(atlas=atlas.id))
-        st.rerun()
-
-
 def section(choices: dict[str, str], *, key: str, label: str = "Picture") -> str:
     """Draw the choice between a page's pictures, kept in the URL; return the chosen one.
 
@@ -212,9 +205,7 @@ def section(choices: dict[str, str], *, key: str, label: str = "Picture") -> str
 
 def offer_cortex(atlas: NetworkAtlas) -> None:
     """Lay out the cortex of an atlas that has none: by itself, once a visit, and then if asked."""
-    job = job_progress.follow(
-        "lay_out", on_done=lambda job: session_state.notify("The cortex is laid out")
-    )
+    job = job_progress.follow("lay_out", on_done="The cortex is laid out")
     if job_progress.is_active("lay_out"):
         return
     begun = f"layout of {atlas.id} begun"
@@ -223,5 +214,4 @@ def offer_cortex(atlas: NetworkAtlas) -> None:
         st.caption("The units of this atlas have no places yet: until then, its layers are shown.")
     if is_first or st.button("Lay out the cortex", icon=":material/grid_on:", key="atlas-lay-out"):
         session_state.remember(begun, True)
-        job_progress.start(tasks.lay_out(atlas=atlas.id))
-        st.rerun()
+        job_progress.run(tasks.lay_out(atlas=atlas.id))

@@ -15,6 +15,8 @@ from app.widgets.controls import button
 from app.widgets.frame import error
 
 _POLL_S = 0.8
+#: What takes a job's result, or a notice that it is there.
+Done = Callable[[Job], None] | str
 
 
 def start(task: Task) -> None:
@@ -45,7 +47,45 @@ def job_of(*kinds: str) -> Job | None:
     return job
 
 
-def follow(*kinds: str, on_done: Callable[[Job], None]) -> Job | None:
+def run(task: Task) -> None:
+    """Start a job, and draw the page again with its progress."""
+    start(task)
+    st.rerun()
+
+
+def offer(
+    job_kind: str,
+    label: str,
+    icon: str,
+    task: Callable[[], Task],
+    *,
+    done: Done = "",
+    before: str = "",
+    **options: Any,
+) -> Job | None:
+    """Draw the progress of a kind of job, or the button that starts one; return the last one.
+
+    Parameters
+    ----------
+    task : callable
+        Returns what the button starts.
+    done : str or callable, optional
+        As in `follow`.
+    before : str, optional
+        What stands above the button.
+    **options
+        Of the button.
+    """
+    job = follow(job_kind, on_done=done)
+    if not is_active(job_kind):
+        if before:
+            st.markdown(before)
+        if button(label, icon, **options):
+            run(task())
+    return job
+
+
+def follow(*kinds: str, on_done: Done = "") -> Job | None:
     """Draw the progress of the page's job; when it has ended, take its result once."""
     job = job_of(*kinds)
     if job is None:
@@ -59,7 +99,10 @@ def follow(*kinds: str, on_done: Callable[[Job], None]) -> Job | None:
     elif job.state == "cancelled":
         st.info("Stopped. What was finished is kept.", icon=":material/stop_circle:")
     elif job.state == "done" and session_state.take_once(job.id, job.number):
-        on_done(job)
+        if callable(on_done):
+            on_done(job)
+        elif on_done:
+            session_state.notify(on_done)
         st.rerun()
     return job
 

@@ -284,5 +284,4 @@ def offer_to_apply(atlas: NetworkAtlas) -> None:
         is_sent = st.form_submit_button("Apply", icon=":material/input:", key="compare-apply-go")
     if is_sent and recording is not None:
         maps: Maps = "template" if keep else "refitted"
-        job_progress.start(apply(atlas=atlas.id, recording=recording, maps=maps))
-        st.rerun()
+        job_progress.run(apply(atlas=atlas.id, recording=recording, maps=maps))

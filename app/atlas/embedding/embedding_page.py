@@ -24,16 +24,12 @@ ALIKE = {"maps": "their maps are alike", "courses": "they are active at the same
 
 def offer(atlas: NetworkAtlas) -> None:
     """Offer to compute the embedding."""
-    job_progress.follow("embed", on_done=lambda job: None)
-    if job_progress.is_active("embed"):
-        return
-    st.markdown(
-        "UMAP lays out up to 8,000 units and all networks. This is done once for an atlas and "
-        "takes about 20 seconds."
-    )
-    if st.button("Compute the embedding", type="primary", icon=":material/scatter_plot:"):
-        job_progress.start(embed(atlas=atlas.id))
-        st.rerun()
+    job_progress.offer(
+        "embed", "Compute the embedding", "scatter_plot", lambda: embed(atlas=atlas.id),
+        kind="primary",
+        before="UMAP lays out up to 8,000 units and all networks. This is done once for an atlas "
+        "and takes about 20 seconds.",
+    )  # fmt: skip
 
 
 def show_units(atlas: NetworkAtlas, network: int, *, by: str) -> None:

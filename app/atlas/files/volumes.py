@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from app.atlas.files.body import show_values
 from app.atlas.files.data import imported
 from app.atlas.files.files_tasks import atlas_page
-from app.shell import recipes, resources, session_state, view_state, wording
+from app.shell import recipes, resources, view_state, wording
 from app.shell.images import files as images
 from app.widgets import controls, frame, job_progress
 from app.widgets.controls import button, download
@@ -202,15 +202,10 @@ def take_page(atlas: NetworkAtlas, z: float | None) -> None:
         "Maps, passages and numbers of every network as one HTML file for any browser. It needs "
         "no internet connection."
     )
-    job_progress.follow(
-        "atlas_page", on_done=lambda job: session_state.notify("The page is written")
-    )
-    job = job_progress.job_of("atlas_page")
-    if job is not None and job.is_active:
-        return
-    if st.button("Write the page", icon=":material/article:", key="files-page"):
-        job_progress.start(atlas_page(atlas=atlas.id, z=z))
-        st.rerun()
+    job = job_progress.offer(
+        "atlas_page", "Write the page", "article", lambda: atlas_page(atlas=atlas.id, z=z),
+        done="The page is written", key="files-page",
+    )  # fmt: skip
     if job is not None and job.state == "done" and job.inputs["atlas"] == atlas.id:
         path = job.result
         if path.is_file():

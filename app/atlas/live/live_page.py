@@ -74,8 +74,7 @@ def texts_of(order: LiveOrder, model: LanguageModel, *, is_asked: bool) -> LiveT
             st.caption(f"Press {verb} to start.")
             return None
         view_state.change(token=-1)
-        job_progress.start(scan(model=model.source, order=order))
-        st.rerun()
+        job_progress.run(scan(model=model.source, order=order))
     return texts
 
 

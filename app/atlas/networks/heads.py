@@ -6,7 +6,7 @@ import streamlit as st
 
 from app.atlas.networks.figures import head_map
 from app.atlas.networks.network_tasks import HEADS, read_heads
-from app.shell import recipes, resources, session_state, view_state, wording
+from app.shell import recipes, resources, view_state, wording
 from app.shell.caches import networks as cache
 from app.widgets import frame, job_progress, model_offer
 from app.widgets.controls import table
@@ -19,7 +19,7 @@ _MOST = 8
 def show(atlas: NetworkAtlas, network: int) -> None:
     """Draw which heads carry a network, or offer to measure it for all networks at once."""
     st.subheader("Attention heads", anchor=False)
-    job_progress.follow(HEADS, on_done=lambda job: session_state.notify("The heads are read"))
+    job_progress.follow(HEADS, on_done="The heads are read")
     heads = cache.heads(atlas.id)
     if heads is None:
         _offer(atlas)
@@ -73,5 +73,4 @@ def _offer(atlas: NetworkAtlas) -> None:
     )
     model_offer.will_be_loaded(model)
     if st.button("Read the heads", icon=":material/hub:", key="heads-read"):
-        job_progress.start(read_heads(view_state.view().model, atlas.id))
-        st.rerun()
+        job_progress.run(read_heads(view_state.view().model, atlas.id))

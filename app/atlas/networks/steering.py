@@ -41,7 +41,7 @@ def show(atlas: NetworkAtlas, network: int) -> None:
     if job is not None and job.is_active:
         two_texts.live(job.id, _titles(network, gain))
         return
-    job_progress.follow(KIND, on_done=lambda job: None)
+    job_progress.follow(KIND)
     done = _steered(job)
     if done is not None and dict(done.order.gains).keys() == {network}:
         _draw(done, network, is_present=done.order == _order(atlas, network, gain, prompt))

@@ -5,7 +5,7 @@ import math
 import streamlit as st
 
 from app.atlas.networks.network_tasks import calibrate
-from app.shell import session_state, wording
+from app.shell import wording
 from app.shell.caches import networks as network_page
 from app.widgets import job_progress
 from app.widgets.body.viewer import set_threshold
@@ -35,18 +35,12 @@ def offer(atlas: NetworkAtlas, network: int) -> None:
 
 
 def _offer_calibration(atlas: NetworkAtlas) -> None:
-    job_progress.follow(
-        "calibrate", on_done=lambda job: session_state.notify("Chance was measured")
-    )
-    if job_progress.is_active("calibrate"):
-        return
-    st.markdown(
-        "**Calibrated**: a threshold that says what of it is chance. It reads the recording once "
-        "more, and is kept."
-    )
-    if st.button("Measure chance", type="primary", icon=":material/casino:", key="calibrate"):
-        job_progress.start(calibrate(atlas=atlas.id))
-        st.rerun()
+    job_progress.offer(
+        "calibrate", "Measure chance", "casino", lambda: calibrate(atlas=atlas.id),
+        done="Chance was measured", kind="primary", key="calibrate",
+        before="**Calibrated**: a threshold that says what of it is chance. It reads the recording "
+        "once more, and is kept.",
+    )  # fmt: skip
 
 
 def _calibrated(atlas: NetworkAtlas, network: int, calibration: Calibration) -> None:

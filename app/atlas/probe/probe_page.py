@@ -36,8 +36,7 @@ def read(atlas: NetworkAtlas, text: str, *, is_asked: bool) -> Reading | None:
             st.caption(f"This text {why}. Press Read to start.")
             model_offer.will_be_loaded(model)
             return None
-        job_progress.start(probe(model=source, atlas=atlas.id, text=text))
-        st.rerun()
+        job_progress.run(probe(model=source, atlas=atlas.id, text=text))
     return reading
 
 

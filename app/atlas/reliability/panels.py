@@ -99,7 +99,7 @@ def measure(atlas: NetworkAtlas) -> None:
     if job is not None and job.is_active:
         watch(job)
         return
-    job_progress.follow(KIND, on_done=lambda _: None)
+    job_progress.follow(KIND)
     if missing_parts:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             task = trust_tasks.assess(atlas=atlas.id, parts=missing_parts)

@@ -130,7 +130,7 @@ def _draw_harm(lesion: Lesion, atlas: NetworkAtlas) -> None:
         )
         return
     if job_progress.job_of(KIND) is not None:
-        job_progress.follow(KIND, on_done=lambda _: None)
+        job_progress.follow(KIND)
     if job_progress.is_active(KIND):
         return
     st.caption(

@@ -225,6 +225,5 @@ def _run_button(key: tuple[str, str, int], label: str, task: Any) -> BriefResult
     job_progress.follow(key[0], on_done=keep_result)
     is_waiting = not job_progress.is_active(key[0]) and key not in results
     if is_waiting and button(label, "play_arrow", kind="primary", key=f"run-{key[0]}"):
-        job_progress.start(task)
-        st.rerun()
+        job_progress.run(task)
     return results.get(key)

@@ -131,14 +131,13 @@ def speed(plan: str, pruning_plan: PruningPlan) -> None:
             "two for a small model, and disk for as many copies meanwhile."
         )
     if is_pressed:
-        job_progress.start(
+        job_progress.run(
             tasks_export.speed(
                 model=view_state.view().model,
                 plan=plan,
                 forms=forms,
             )
         )
-        st.rerun()
 
 
 def _notify_measured(job: Job) -> None:

@@ -101,8 +101,7 @@ def plan_again(plan: str, form: str, fit: FormFit) -> None:
             window=window,
             max_windows=int(windows),
         )
-        job_progress.start(tasks_export.fit(order))
-        st.rerun()
+        job_progress.run(tasks_export.fit(order))
 
 
 def _choose_rounding(pruning_plan: PruningPlan, multiple: int) -> Rounded | None:
@@ -201,7 +200,7 @@ def export(plan: str, form: str, pruning_plan: PruningPlan, model: LanguageModel
     )
     n_bytes = forms.needed_bytes(plan, form, weights, model, with_refits=with_refits)
     target = target_of(plan, form, n_bytes)
-    job_progress.follow("export", on_done=lambda job: session_state.notify("Exported"))
+    job_progress.follow("export", on_done="Exported")
     if not job_progress.is_active("export"):
         order = tasks_export.ExportOrder(
             model=view_state.view().model,
@@ -234,8 +233,7 @@ def _export_button(order: tasks_export.ExportOrder, n_bytes: int, *, is_possible
             key="export",
         )  # fmt: skip
     if is_pressed:
-        job_progress.start(tasks_export.export(order))
-        st.rerun()
+        job_progress.run(tasks_export.export(order))
 
 
 def _show_exported() -> None:

@@ -85,8 +85,7 @@ def write(plan: str, prompt: Prompt, sampling: Sampling, model: LanguageModel | 
         model=view_state.view().model, plan=plan, prompt=prompt, sampling=sampling
     )
     view_state.change(token=-1)
-    job_progress.start(generation_tasks.generate(order))
-    st.rerun()
+    job_progress.run(generation_tasks.generate(order))
 
 
 def select_texts(job: Job) -> None:

@@ -132,8 +132,7 @@ def apply(form_state: Asked, measure: Measure, button: DeltaGenerator) -> None:
     if is_pressed and order is not None:
         kept_log = choices.decisions()
         session_state.remember(log.PENDING, kept_log)
-        job_progress.start(checks.with_log(prune(order), resources.workspace(), kept_log))
-        st.rerun()
+        job_progress.run(checks.with_log(prune(order), resources.workspace(), kept_log))
 
 
 def _show_cost(order: PruneOrder) -> None:

@@ -168,8 +168,7 @@ def draw_form(plans: Sequence[PlanRecord]) -> None:
         job = SweepJob(
             model=view.model, order=order, texts=texts, window=window, max_windows=int(max_windows)
         )
-        job_progress.start(run_sweep(job))
-        st.rerun()
+        job_progress.run(run_sweep(job))
 
 
 def _choose_settings(plans: Sequence[PlanRecord]) -> tuple[list[str], list[int], int, PlanSettings]:

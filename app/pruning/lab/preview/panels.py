@@ -98,7 +98,7 @@ def losses(atlas: NetworkAtlas, settings: PlanSettings | None) -> pd.DataFrame |
 
 def offer(atlas: NetworkAtlas) -> None:
     """Prepare the preview: by itself, once a visit, where the model is at hand; else if asked."""
-    job = job_progress.follow("preview", on_done=lambda job: None)
+    job = job_progress.follow("preview")
     if job_progress.is_active("preview"):
         return
     view = view_state.view()
@@ -115,8 +115,7 @@ def offer(atlas: NetworkAtlas) -> None:
     is_pressed = st.button("Prepare the preview", icon=":material/preview:", key="preview-prepare")
     if is_first or is_pressed:
         session_state.remember(begun, True)
-        job_progress.start(prepare_preview(model=view.model, atlas=atlas.id))
-        st.rerun()
+        job_progress.run(prepare_preview(model=view.model, atlas=atlas.id))
 
 
 def _draw(atlas: NetworkAtlas, settings: PlanSettings, preview: PreviewedPlan) -> None:

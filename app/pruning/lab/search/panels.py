@@ -103,8 +103,7 @@ def _search(division: _Division, settings: PlanSettings, texts: TextChoice | Non
         return
     is_pressed = button("Search", "balance", key=f"{division.kind}-start", is_off=texts is None)
     if is_pressed and texts is not None:
-        job_progress.start(division.search(SearchJob(model=view.model, order=order, texts=texts)))
-        st.rerun()
+        job_progress.run(division.search(SearchJob(model=view.model, order=order, texts=texts)))
 
 
 def _order_of_shares(settings: PlanSettings) -> ShareOrder | None:
