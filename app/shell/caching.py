@@ -21,12 +21,13 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from app.shell.caches.memory import MAX_RESIDENT, Relief
 from app.shell.caches.sizes import size_of
-from app.shell.memory import MAX_RESIDENT, Relief
 
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
+K = TypeVar("K")
 
 _log = logging.getLogger(__name__)
 _MAX_BYTES = 600_000_000
@@ -90,6 +91,17 @@ class Caches:
             pending.set()
         return value
 
+    def find(self, name: str, key: Hashable) -> Any:
+        """Return a stored value, or None."""
+        with self._lock:
+            entry = self._entries.get((name, key))
+            return None if entry is None else entry.value
+
+    def keep(self, name: str, key: Hashable, value: Any, *, max_entries: int) -> None:
+        """Store a value that was made elsewhere."""
+        generation = self._cleared.get(name, 0)
+        self._put((name, key), value, max_entries=max_entries, generation=generation)
+
     def _put(
         self, place: tuple[str, Hashable], value: Any, *, max_entries: int, generation: int
     ) -> None:
@@ -98,6 +110,8 @@ class Caches:
         with self._lock:
             if self._cleared.get(name, 0) != generation:
                 return  # cleared while it was computed: what it was made from is gone
+            if place in self._entries:
+                self._drop(place)
             self._entries[place] = _Entry(value, size)
             self._numbers[name] = self._numbers.get(name, 0) + 1
             if self._numbers[name] > max_entries:
@@ -211,6 +225,30 @@ class Cached(Generic[P, R]):
     def clear(self) -> None:
         """Forget the values."""
         CACHES.clear(self._name)
+
+
+@dataclass(frozen=True, slots=True)
+class Latest(Generic[K, T]):
+    """The last results of jobs, kept in `CACHES` and found by what was asked for.
+
+    Parameters
+    ----------
+    name : str
+    max_entries : int
+        Beyond them, the oldest goes.
+    """
+
+    name: str
+    max_entries: int
+
+    def get(self, key: K) -> T | None:
+        """Return a stored result, or None."""
+        found: T | None = CACHES.find(self.name, hashable(key))
+        return found
+
+    def put(self, key: K, value: T) -> None:
+        """Store a result."""
+        CACHES.keep(self.name, hashable(key), value, max_entries=self.max_entries)
 
 
 def cached(

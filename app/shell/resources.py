@@ -13,7 +13,7 @@ import streamlit as st
 
 from app.doors import here
 from app.doors.reach import Reach, reach_of
-from app.shell import memory
+from app.shell.caches import memory
 from app.shell.caching import cached
 from app.shell.jobs.limits import JobLimits
 from app.shell.jobs.manager import JobManager

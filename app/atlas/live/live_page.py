@@ -64,7 +64,7 @@ def texts_of(order: LiveOrder, model: LanguageModel, *, is_asked: bool) -> LiveT
 
     def keep(job: Job) -> None:
         found: Found = job.result
-        cache.texts().put((found.model, found.order), found.texts)
+        cache.TEXTS.put((found.model, found.order), found.texts)
 
     job_progress.follow(KIND, on_done=keep)
     texts = cache.live_texts(model, order)

@@ -26,7 +26,7 @@ def read(atlas: NetworkAtlas, text: str, *, is_asked: bool) -> Reading | None:
 
     def keep_reading(job: Job) -> None:
         key = (job.inputs["atlas"], source, job.inputs["text"])
-        cache.readings().put(key, job.result)
+        cache.READINGS.put(key, job.result)
 
     job_progress.follow("probe", on_done=keep_reading)
     reading = None if model is None else cache.reading(atlas.id, model, text)

@@ -2,15 +2,12 @@
 
 import base64
 
-import streamlit as st
-
 from app.figures.live import frames
 from app.figures.live.scene import LiveScene
 from app.shell import resources
 from app.shell.caches.colours import network_colours
-from app.shell.caches.held import Held
 from app.shell.caches.probe import QUICK, probe
-from app.shell.caching import cached
+from app.shell.caching import Latest, cached
 from app.shell.images import files
 from fnprune_core.atlas.live import LiveRun, recorded_run
 from fnprune_core.lesions.live import LiveOrder, LiveTexts, check_length, run_live
@@ -21,10 +18,8 @@ _MAX_TEXTS = 12
 _STILL = (960, 380)
 
 
-@st.cache_resource
-def texts() -> Held[tuple[str, LiveOrder], LiveTexts]:
-    """Return the texts in the live scanner last, by model and order."""
-    return Held(_MAX_TEXTS)
+#: The texts in the live scanner last, by model and order.
+TEXTS: Latest[tuple[str, LiveOrder], LiveTexts] = Latest("texts in the scanner", _MAX_TEXTS)
 
 
 def live_texts(language_model: LanguageModel, order: LiveOrder) -> LiveTexts | None:
@@ -37,7 +32,7 @@ def live_texts(language_model: LanguageModel, order: LiveOrder) -> LiveTexts | N
     """
     resources.reach().check_texts([order.text, order.prompt.text if order.prompt else ""])
     key = (language_model.source, order)
-    stored = texts().get(key)
+    stored = TEXTS.get(key)
     if stored is not None or order.prompt is not None:
         return stored
     ready = probe(order.decomposition_id)
@@ -47,7 +42,7 @@ def live_texts(language_model: LanguageModel, order: LiveOrder) -> LiveTexts | N
     if n_passes * n_tokens * language_model.model.num_parameters() > QUICK:
         return None
     stored = run_live(resources.workspace(), language_model, order, probe=ready)
-    texts().put(key, stored)
+    TEXTS.put(key, stored)
     return stored
 
 

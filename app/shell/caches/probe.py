@@ -1,13 +1,11 @@
 """Cached data of the Probe page: atlases ready to read, and the texts read last."""
 
 import numpy as np
-import streamlit as st
 from numpy.typing import NDArray
 
 from app.shell import resources
 from app.shell.caches import directions
-from app.shell.caches.held import Held
-from app.shell.caching import cached
+from app.shell.caching import Latest, cached
 from fnprune_core.atlas import probe as probing
 from fnprune_core.atlas.probe import NetworkProbe, Reading
 from fnprune_core.matching import dual_regression
@@ -18,10 +16,8 @@ QUICK = 1.5e11
 _MAX_READINGS = 24
 
 
-@st.cache_resource
-def readings() -> Held[tuple[str, str, str], Reading]:
-    """Return the texts read last, by atlas, model and text."""
-    return Held(_MAX_READINGS)
+#: The texts read last, by atlas, model and text.
+READINGS: Latest[tuple[str, str, str], Reading] = Latest("texts read by an atlas", _MAX_READINGS)
 
 
 @cached(max_entries=2, made_of=directions.are_made)
@@ -45,7 +41,7 @@ def reading(id: str, language_model: LanguageModel, text: str) -> Reading | None
         If the text cannot be read at all.
     """
     resources.reach().check_texts(text)
-    stored = readings().get((id, language_model.source, text))
+    stored = READINGS.get((id, language_model.source, text))
     if stored is not None and (stored.control is not None or not directions.are_made(id)):
         return stored
     ready_probe = probe(id)
@@ -53,5 +49,5 @@ def reading(id: str, language_model: LanguageModel, text: str) -> Reading | None
     if windows.n_tokens * language_model.model.num_parameters() > QUICK:
         return None
     stored = ready_probe.read_windows(language_model, windows)
-    readings().put((id, language_model.source, text), stored)
+    READINGS.put((id, language_model.source, text), stored)
     return stored

@@ -63,7 +63,7 @@ def test_a_lesion_runs_beside_with_its_units_as_holes(open_page, loaded) -> None
     sites = LesionSites(atlas, recording, model, settings=settings)
     units = sites.members((1,))
     holes = np.frombuffer(base64.b64decode(data["runs"][1]["hole"]), "<u4")
-    shown = cache.scene(loaded.atlas, cache.texts().get((model.source, LiveOrder(
+    shown = cache.scene(loaded.atlas, cache.TEXTS.get((model.source, LiveOrder(
         decomposition_id=loaded.atlas, text=TEXT, lesion=Lesion(networks=(1,)), settings=settings,
     ))))  # fmt: skip
     owners = shown.body.unit_of_voxel.ravel(order="F")[holes]

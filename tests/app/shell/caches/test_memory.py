@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from app.shell import memory
+from app.shell.caches import memory
+from app.shell.caches.memory import Relief
 from app.shell.caches.sizes import mapped_arrays, size_of
-from app.shell.memory import Relief
 from fnprune_core.machine import memory as core_memory
 
 MB = 1_000_000
