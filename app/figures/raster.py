@@ -1,16 +1,12 @@
-"""Arrays reduced to the size of the screen: pooled maps, carpets, and thumbnails as PNG."""
-
-import base64
-import io
+"""Arrays reduced to the size of the screen: pooled maps and thumbnails."""
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from app.figures.pixels import as_png
 from app.figures.theme import Palette, diverging_scale, rgb
 
 Floats = NDArray[np.float32]
-_MOST_IN_A_PALETTE = 256
 
 
 def pool_columns(values: NDArray[np.floating], n_columns: int) -> Floats:
@@ -82,30 +78,6 @@ def thumbnail(
     canvas = np.array([rgb(palette.canvas)], dtype=np.uint8)
     colours = np.vstack([scale_colours(palette, threshold, limit), canvas])
     return as_png(codes, colours, optimize=True)
-
-
-def as_png(
-    codes: NDArray[np.integer], colours: NDArray[np.uint8], *, optimize: bool = False
-) -> str:
-    """Return a picture of one pixel a cell as PNG in a data URI, the first row on top.
-
-    Parameters
-    ----------
-    codes : ndarray (rows, columns)
-        Each cell's row of `colours`.
-    colours : ndarray (n_colours, 3 or 4)
-        Red, green and blue, and opacity where there is some.
-    optimize : bool
-        Make the file smaller and take longer.
-    """
-    if len(colours) <= _MOST_IN_A_PALETTE:
-        image = Image.fromarray(codes.astype(np.uint8), mode="P")
-        image.putpalette(colours.tobytes(), "RGB" if colours.shape[1] == 3 else "RGBA")
-    else:
-        image = Image.fromarray(colours[codes])
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG", optimize=optimize)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
 def scale_colours(palette: Palette, threshold: float, limit: float) -> NDArray[np.uint8]:

@@ -12,6 +12,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from app.figures.markup import visible
+from app.figures.pixels import data_uri
 from app.figures.theme import PALETTES, Palette, rgb
 from fnprune_core import __version__
 from fnprune_core.assets import asset
@@ -79,8 +80,7 @@ def fonts() -> Sequence[Mapping[str, Any]]:
 
 
 def _font(name: str) -> str:
-    encoded = base64.b64encode(asset(f"static/fonts/{name}.woff2").read_bytes()).decode()
-    return f"data:font/woff2;base64,{encoded}"
+    return data_uri(asset(f"static/fonts/{name}.woff2").read_bytes(), "font/woff2")
 
 
 def colours(palette: Palette) -> dict[str, str]:

@@ -7,7 +7,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from app.figures import raster, stills
+from app.figures import raster
+from app.figures.body import cuts, grey, overlays
+from app.figures.pixels import as_png, data_uri
 from app.figures.theme import (
     PALETTES,
     READING_ROOM,
@@ -73,7 +75,7 @@ class Maps:
         self.threshold = DEFAULT_THRESHOLD if z is None else z
         #: Which units are a network's own, in words.
         self.rule = atlas.rule(z)
-        self._drawn: tuple[int, stills.MapOverlay] | None = None
+        self._drawn: tuple[int, overlays.MapOverlay] | None = None
         self.limit = colour_limit(atlas.maps, self.threshold)
         places = None if cortex is None else cortex.places
         #: With the colours of the atlas's networks.
@@ -93,11 +95,11 @@ class Maps:
         return typical_activity(self._atlas.maps, self._atlas.layout)
 
     @cached_property
-    def body(self) -> stills.Body:
+    def body(self) -> grey.Body:
         """The grey body of the atlas."""
         if self._cortex is None:
             raise ValueError("there is no cortex")
-        return stills.body_of(self.activity, grid_of(self._atlas.layout, self._cortex))
+        return grey.body_of(self.activity, grid_of(self._atlas.layout, self._cortex))
 
     def colour(self, network: int) -> Both:
         """Return the colour that a network has in the parcellation."""
@@ -106,9 +108,9 @@ class Maps:
             return Both(dark=colour, light=colour)
         return both(lambda palette: palette.networks[network], self.palettes)
 
-    def _overlay(self, network: int) -> stills.MapOverlay:
+    def _overlay(self, network: int) -> overlays.MapOverlay:
         if self._drawn is None or self._drawn[0] != network:  # all of one network, then the next
-            overlay = stills.map_overlay(
+            overlay = overlays.map_overlay(
                 self.body,
                 self._atlas.maps[network],
                 threshold=self.threshold,
@@ -122,14 +124,14 @@ class Maps:
         """Return a network small: the layer of its peak."""
         if not self.is_on_cortex:
             return self._grouped_png(network, 64)
-        return _same(stills.thumbnail(self.body, self._overlay(network), self.film))
+        return _same(cuts.thumbnail(self.body, self._overlay(network), self.film))
 
     def whole(self, network: int) -> Both:
         """Return a network's map: three cuts through its peak, else units grouped by network."""
         if not self.is_on_cortex:
             return self._grouped_png(network, _GROUPED_COLUMNS)
         overlay = self._overlay(network)
-        return _same(stills.cuts(self.body, overlay, self.film, height=_CUTS_HEIGHT))
+        return _same(cuts.cuts(self.body, overlay, self.film, height=_CUTS_HEIGHT))
 
     def peak(self, network: int) -> tuple[int, int, int]:
         """Return the voxel of maps through which a network is cut."""
@@ -155,13 +157,13 @@ class Maps:
         """Return each unit's network in the layers, else layers × units grouped by network."""
         if self.is_on_cortex:
             networks = self.palettes[self.film.mode].networks
-            parcels = stills.parcel_overlay(
+            parcels = overlays.parcel_overlay(
                 self.body,
                 self._atlas.parcel_maps(z=self._z),
                 threshold=self.threshold,
                 networks=networks,
             )
-            picture = stills.layers(
+            picture = cuts.layers(
                 self.body, parcels, self.film, n=_N_LAYERS, n_rows=_LAYER_ROWS,
                 height=_LAYERS_HEIGHT,
             )  # fmt: skip
@@ -176,7 +178,7 @@ class Maps:
 
 
 def _same(picture: bytes) -> Both:
-    uri = stills.data_uri(picture)
+    uri = data_uri(picture, "image/webp")
     return Both(dark=uri, light=uri)
 
 
@@ -185,7 +187,7 @@ def _labels_png(canvas: NDArray[np.float32], n_networks: int, palette: Palette) 
     colours = [palette.canvas, palette.silhouette, *network_colours(palette, n_networks)]
     table = np.array([rgb(colour) for colour in colours], dtype=np.uint8)
     codes = np.where(np.isnan(canvas), 0, canvas + 2).astype(np.int64)[::-1]
-    return raster.as_png(codes.repeat(2, axis=0).repeat(2, axis=1), table, optimize=True)
+    return as_png(codes.repeat(2, axis=0).repeat(2, axis=1), table, optimize=True)
 
 
 def matrix_png(values: NDArray[np.floating], *, limit: float, palette: Palette) -> str:
@@ -196,4 +198,4 @@ def matrix_png(values: NDArray[np.floating], *, limit: float, palette: Palette) 
     channels = [np.interp(np.arange(255), stops, channel) for channel in parts.T]
     table = np.rint(np.stack(channels, axis=1)).astype(np.uint8)
     steps = (np.clip(values / limit, -1, 1) + 1) / 2 * (len(table) - 1)
-    return raster.as_png(np.rint(steps).astype(np.int64), table, optimize=True)
+    return as_png(np.rint(steps).astype(np.int64), table, optimize=True)

@@ -1,11 +1,10 @@
 """The live scanner as one HTML file: the viewer, the body and a text inside; no network needed."""
 
-import base64
-
 from markupsafe import Markup
 
 from app.figures.live.frames import place_of
 from app.figures.live.scene import LiveScene, alternative, data_of
+from app.figures.pixels import data_uri
 from app.html_files.base import json_of, page_of
 from fnprune_core.assets import asset
 
@@ -20,8 +19,8 @@ def live_page(scene: LiveScene, *, title: str, still: str, token: int = 0) -> st
     token : int
         Where it stands at first.
     """
-    body = base64.b64encode(scene.body.as_bytes()).decode()
-    data = data_of(scene, body=f"data:application/octet-stream;base64,{body}", library="")
+    body = data_uri(scene.body.as_bytes(), "application/octet-stream")
+    data = data_of(scene, body=body, library="")
     data |= {"still": still, "at": list(place_of(scene)), "token": token, "mode": "dark"}
     data |= {"compact": False, "autoplay": False, "told": False}
     niivue, *parts = (

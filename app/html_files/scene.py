@@ -1,12 +1,12 @@
 """What the viewer shows in the atlas file: the app's own script, with all images inside."""
 
-import base64
 from collections.abc import Sequence
 from typing import Any
 
 import nibabel as nib
 import numpy as np
 
+from app.figures.pixels import data_uri
 from app.html_files.atlas_facts import AtlasFacts
 from app.html_files.images import Maps
 from app.widgets.body.scene import Scene, StatMap, Threshold
@@ -119,5 +119,4 @@ def parted(scenes: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], list[dict[
 
 def _inside(nifti: Any) -> str:
     """Return an image as an address that holds it."""
-    content = base64.b64encode(volumes.compressed(nifti, level=9)).decode()
-    return f"data:application/gzip;base64,{content}"
+    return data_uri(volumes.compressed(nifti, level=9), "application/gzip")

@@ -8,7 +8,7 @@ from driving import SESSION, press, said, view
 from streamlit.testing.v1 import AppTest
 
 from app import pages
-from app.shell import codec, navigation, resources, view_fields
+from app.shell import codec, resources, view_fields
 from app.shell.view_fields import ViewState
 
 HOSTILE = ("abc", "-1", "9" * 5000, "0-999999999", "1e400", "nan", "\0", "../../etc", "<b>", "é")
@@ -69,7 +69,7 @@ def test_a_job_that_two_places_of_a_page_wait_for_has_two_buttons(fresh) -> None
     """Prune offers the model in several places: while it was loaded, their buttons had one key."""
 
     def page() -> None:
-        from app.shell import resources
+        from app.shell import navigation, resources
         from app.widgets import job_progress
 
         navigation.synchronise()

@@ -5,7 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.figures import raster, stills
+from app.figures import raster
+from app.figures.body import cuts, overlays
+from app.figures.pixels import data_uri
 from app.figures.theme import PALETTES, READING_ROOM, Mode
 from app.shell import resources
 from app.shell.caches import atlas_maps, directions
@@ -124,8 +126,9 @@ def thumbnails(atlas_id: str, host_id: str, z: float, mode: Mode) -> list[str]:
         fronts = [front(atlas_id, network, host_id) for network in range(atlas.n_networks)]
         return [raster.thumbnail(f, palette=palette, threshold=z, limit=limit) for f in fronts]
     body = small.body(host_id)
-    overlays = (
-        stills.map_overlay(body, values, threshold=z, limit=limit, palette=READING_ROOM)
+    shown = (
+        overlays.map_overlay(body, values, threshold=z, limit=limit, palette=READING_ROOM)
         for values in atlas.maps
     )
-    return [stills.data_uri(stills.thumbnail(body, overlay, READING_ROOM)) for overlay in overlays]
+    pictures = (cuts.thumbnail(body, overlay, READING_ROOM) for overlay in shown)
+    return [data_uri(picture, "image/webp") for picture in pictures]

@@ -3,8 +3,6 @@
 They stand in where a browser cannot draw the body itself, and follow the same rules as the browser.
 """
 
-import io
-
 import numpy as np
 from matplotlib import font_manager
 from numpy.typing import NDArray
@@ -169,10 +167,3 @@ def _fitted(text: str, font: ImageFont.FreeTypeFont, room: float) -> str:
     while text and font.getlength(text + "…") > room:
         text = text[:-1]
     return text + "…"
-
-
-def as_png(pixels: NDArray[np.uint8]) -> bytes:
-    """Return a frame as PNG."""
-    stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, format="PNG", optimize=True)
-    return stream.getvalue()

@@ -1,9 +1,10 @@
 """Cached data of the live scanner: the texts that were read last, and what is made of them."""
 
-import base64
+from PIL import Image
 
 from app.figures.live import frames
 from app.figures.live.scene import LiveScene
+from app.figures.pixels import data_uri, png
 from app.shell import resources
 from app.shell.caches.colours import network_colours
 from app.shell.caches.probe import QUICK, probe
@@ -76,8 +77,7 @@ def still(shown: LiveScene, token: int) -> str:
     """Return the bodies at a token as nobody turns them, as a data URI."""
     width, height = _STILL
     pixels = frames.still_picture(shown, token, width=width, height=height)
-    encoded = base64.b64encode(frames.as_png(pixels)).decode()
-    return f"data:image/png;base64,{encoded}"
+    return data_uri(png(Image.fromarray(pixels)), "image/png")
 
 
 @cached(max_entries=8, made_of=files.version)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.figures import nilearn_plots, raster
-from app.figures import stills as drawing
+from app.figures.body import cuts, glass, grey, overlays
 from app.figures.nilearn_plots import Overlay, Place
 from app.figures.theme import PALETTES, READING_ROOM, Mode
 from app.shell import resources
@@ -45,23 +45,23 @@ def _grouped(id: str, z: float, mode: Mode) -> list[str]:
 
 
 @cached(max_entries=2, made_of=version)
-def body(id: str) -> drawing.Body:
+def body(id: str) -> grey.Body:
     """Return an atlas's body, on which its small pictures are drawn."""
-    return drawing.body_of(files.activity(id), files.grid(id))
+    return grey.body_of(files.activity(id), files.grid(id))
 
 
 @cached(max_entries=512, made_of=version)
 def thumbnail(id: str, network: int, *, z: float) -> bytes:
     """Return a network's small picture, as WebP."""
     atlas = resources.atlas(id)
-    shown = drawing.map_overlay(
+    shown = overlays.map_overlay(
         body(id),
         atlas.maps[atlas.check_network(network)],
         threshold=z,
         limit=max(atlas_maps.colour_limit(id, z), 1.01 * z),
         palette=READING_ROOM,
     )
-    return drawing.thumbnail(body(id), shown, READING_ROOM)
+    return cuts.thumbnail(body(id), shown, READING_ROOM)
 
 
 @cached(max_entries=16, made_of=version)
@@ -91,7 +91,7 @@ def rendering(id: str, networks: tuple[int, ...], *, z: float, solid: float) -> 
     colours = network_colours(id, _MODE)
     maps = [(_map(id, number), colours[number]) for number in networks]
     limit = max(atlas_maps.colour_limit(id, z), 1.05 * z)
-    return drawing.rendering(body(id), maps, threshold=z, limit=limit, solid=solid)
+    return glass.rendering(body(id), maps, threshold=z, limit=limit, solid=solid)
 
 
 @cached(max_entries=8, made_of=version)

@@ -8,6 +8,7 @@ from app.atlas.networks import options as map_options
 from app.atlas.networks.options import MapOptions
 from app.shell import codec, resources
 from app.shell.view_fields import ViewState, encode
+from app.shell.wording import count
 from fnprune_core.atlas import network_atlas
 from fnprune_core.atlas.chance.calibration import read_calibration
 from fnprune_core.atlas.chance.names import domain_names
@@ -62,7 +63,7 @@ def test_units_and_next_tokens_are_of_members_where_they_are_known(
     assert not at.exception
     positive = resources.atlas(placed.atlas).maps[1] > 0
     n_positive = int((members_known[1] & positive).sum())
-    assert f"{n_positive} members with positive z" in captions(at)
+    assert f"{count(n_positive, 'member')} with positive z" in captions(at)
     table = at.dataframe[0].value
     assert table["member"].tolist() == [
         bool(members_known[1, 48 * row.layer + row.index]) for row in table.itertuples()

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from app.figures.base import Picture, style
 from app.figures.marks import bars, points
-from app.figures.raster import as_png, small_ints
+from app.figures.pixels import as_png
+from app.figures.raster import small_ints
 from app.figures.sheets import mosaic, number_sheets
 from app.figures.theme import Palette, rgb
 

@@ -7,7 +7,7 @@ import pytest
 import toy_volumes
 from PIL import Image
 
-from app.figures import stills
+from app.figures.body import cuts, glass, grey, overlays
 from app.figures.theme import PALETTES, READING_ROOM, rgb
 from fnprune_core.atlas.images.voxels import grid_of
 from fnprune_core.models.layout import UnitLayout
@@ -16,21 +16,21 @@ LAYOUT = UnitLayout((400,) * 9)
 
 
 @pytest.fixture(scope="module")
-def body() -> stills.Body:
+def body() -> grey.Body:
     """A body of nine layers whose units are in the order of their numbers."""
     activity = np.random.default_rng(0).random(LAYOUT.n_units).astype(np.float32)
-    return stills.body_of(activity, grid_of(LAYOUT, None))
+    return grey.body_of(activity, grid_of(LAYOUT, None))
 
 
-def planted(body: stills.Body, unit: int, z: float) -> np.ndarray:
+def planted(body: grey.Body, unit: int, z: float) -> np.ndarray:
     """Return a map of z in the units around one, within a few voxels."""
     voxels = body.grid.voxel_of_unit
     near = np.linalg.norm((voxels - voxels[unit]) * body.millimetres, axis=1) < 9
     return np.where(near, z, 0.1).astype(np.float32)
 
 
-def overlay(body, values, *, palette=READING_ROOM, threshold=3.0) -> stills.MapOverlay:
-    return stills.map_overlay(body, values, threshold=threshold, limit=8.0, palette=palette)
+def overlay(body, values, *, palette=READING_ROOM, threshold=3.0) -> overlays.MapOverlay:
+    return overlays.map_overlay(body, values, threshold=threshold, limit=8.0, palette=palette)
 
 
 def pixels(picture: bytes) -> np.ndarray:
@@ -48,7 +48,7 @@ def test_a_thumbnail_is_cut_where_the_map_is_strongest(body, unit) -> None:
     values[unit] = 9.5  # the strongest of a region that spans several layers
     shown = overlay(body, values)
     assert shown.peak[2] - body.low[2] == LAYOUT.layer_of_unit[unit]
-    warm, cold = warm_and_cold(pixels(stills.thumbnail(body, shown, READING_ROOM)))
+    warm, cold = warm_and_cold(pixels(cuts.thumbnail(body, shown, READING_ROOM)))
     assert not cold.any()
     assert 40 < warm.sum() < 0.3 * warm.size
     # The place in the picture is that of the unit: x to the right, the front up.
@@ -62,12 +62,12 @@ def test_a_thumbnail_is_cut_where_the_map_is_strongest(body, unit) -> None:
 def test_sign_and_threshold_decide_what_is_coloured(body) -> None:
     unit = 4 * 400 + 120
     warm, cold = warm_and_cold(
-        pixels(stills.thumbnail(body, overlay(body, planted(body, unit, -9.0)), READING_ROOM))
+        pixels(cuts.thumbnail(body, overlay(body, planted(body, unit, -9.0)), READING_ROOM))
     )
     assert cold.sum() > 40
     assert not warm.any()
     above = overlay(body, planted(body, unit, 9.0), threshold=60.0)
-    shown = pixels(stills.thumbnail(body, above, READING_ROOM))
+    shown = pixels(cuts.thumbnail(body, above, READING_ROOM))
     assert not np.any(warm_and_cold(shown))
     assert np.ptp(shown, axis=-1).max() < 30
     assert shown.max() > 150  # the grey is there
@@ -77,19 +77,19 @@ def test_sign_and_threshold_decide_what_is_coloured(body) -> None:
 def test_a_picture_stands_on_its_page_and_has_all_its_parts(body, mode) -> None:
     palette = PALETTES[mode]
     shown = overlay(body, planted(body, 4 * 400 + 120, 9.0), palette=palette)
-    for picture in (stills.cuts(body, shown, palette), stills.thumbnail(body, shown, palette)):
+    for picture in (cuts.cuts(body, shown, palette), cuts.thumbnail(body, shown, palette)):
         corner = pixels(picture)[0, 0]
         assert np.abs(corner - rgb(palette.canvas)).max() <= 6
         assert np.any(warm_and_cold(pixels(picture))[0])
-    few, many = (pixels(stills.layers(body, shown, palette, n=n, n_rows=1)) for n in (3, 9))
+    few, many = (pixels(cuts.layers(body, shown, palette, n=n, n_rows=1)) for n in (3, 9))
     assert many.shape[1] == pytest.approx(3 * few.shape[1], abs=20)
 
 
 def test_parcels_have_their_networks_colours(body) -> None:
     is_odd = LAYOUT.layer_of_unit % 2 == 1
     maps = np.stack([np.where(is_odd, 1.0, 2.0), np.where(is_odd, 9.0, 1.0)])
-    parcels = stills.parcel_overlay(body, maps, threshold=3.0, networks=["#ff0000", "#0000ff"])
-    shown = pixels(stills.layers(body, parcels, READING_ROOM, n=9, n_rows=1))
+    parcels = overlays.parcel_overlay(body, maps, threshold=3.0, networks=["#ff0000", "#0000ff"])
+    shown = pixels(cuts.layers(body, parcels, READING_ROOM, n=9, n_rows=1))
     _, width = shown.shape[:2]
     warm, cold = warm_and_cold(shown)
     assert not warm.any()
@@ -102,12 +102,12 @@ def test_small_layouts_have_a_picture_too() -> None:
     """A body of three ragged layers, of which one has five units."""
     grid = grid_of(toy_volumes.RAGGED, toy_volumes.cortex())
     n_units = toy_volumes.RAGGED.n_units
-    small = stills.body_of(np.linspace(0, 1, n_units, dtype=np.float32), grid)
+    small = grey.body_of(np.linspace(0, 1, n_units, dtype=np.float32), grid)
     shown = overlay(small, np.linspace(-9, 9, n_units, dtype=np.float32))
     for picture in (
-        stills.thumbnail(small, shown, READING_ROOM),
-        stills.cuts(small, shown, READING_ROOM),
-        stills.layers(small, shown, READING_ROOM),
+        cuts.thumbnail(small, shown, READING_ROOM),
+        cuts.cuts(small, shown, READING_ROOM),
+        cuts.layers(small, shown, READING_ROOM),
     ):
         assert pixels(picture).max() > 100
 
@@ -119,7 +119,7 @@ def test_the_rendering_is_seen_from_where_the_viewer_stands(body) -> None:
 
     def place_of(unit: int) -> tuple[float, float, int]:
         values, colour = planted(body, unit, 9.0), "#ff0000"
-        picture = stills.rendering(
+        picture = glass.rendering(
             body, [(values, colour)], threshold=3.0, limit=8.0, solid=0.35, side=96
         )
         shown = pixels(picture)
