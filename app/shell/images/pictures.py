@@ -5,12 +5,11 @@ Known before anything that draws is imported: what was kept is sent without it.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
 from starlette.requests import Request
 
-from app.doors import early
+from app.shell.view_fields import DEFAULT_Z
 
 #: Below the path that the server has.
 ATLAS, BRAIN = "/_fnprune/atlases/{id}", "/_fnprune/brain"
@@ -73,6 +72,8 @@ class Picture:
         What the query must and may hold.
     name : callable, optional
         Parts to the name of the file that is kept beside the atlas; empty where none is.
+    is_of_example : bool
+        Whether that file is kept for the worked example alone, whose pictures are seen first.
     """
 
     path: str
@@ -80,6 +81,7 @@ class Picture:
     needed: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
     name: Callable[[Parts], str] = lambda parts: ""
+    is_of_example: bool = False
 
     @property
     def media_type(self) -> str:
@@ -98,35 +100,6 @@ class Picture:
         given = (*self.needed, *(name for name in self.others if name in query))
         return {name: _READ[name](query[name]) for name in given} | request.path_params
 
-    def found(self, parts: Parts) -> bytes | None:
-        """Return the image as it was kept, for which little is imported; None if it was not."""
-        if not (name := self.name(parts)):
-            return None
-        from app.shell.images import kept
-
-        return kept.stored(parts["id"], name)
-
-    def drawn(self, parts: Parts) -> bytes:
-        """Return the image, drawn and kept."""
-        early.wait()
-        from app.shell.images import kept
-
-        module, _, function = self.draw.partition(".")
-        draw: Callable[..., bytes] = getattr(import_module(f"app.shell.images.{module}"), function)
-        name = self.name(parts)
-        return kept.file(parts["id"], name, lambda: draw(**parts)) if name else draw(**parts)
-
-
-def _of_example(name: Callable[[Parts], str]) -> Callable[[Parts], str]:
-    """Return the name for the worked example alone, whose pictures are the first that are seen."""
-
-    def named(parts: Parts) -> str:
-        from app.shell.images import kept
-
-        return name(parts) if kept.is_example(parts["id"]) else ""
-
-    return named
-
 
 def _anatomy_name(parts: Parts) -> str:
     return "" if parts.get("grey") else "anatomy.nii.gz"
@@ -137,8 +110,6 @@ def _map_name(parts: Parts) -> str:
 
 
 def _thumbnail_name(parts: Parts) -> str:
-    from app.shell.view_fields import DEFAULT_Z
-
     return f"network-{parts['network']}.webp" if parts["z"] == DEFAULT_Z else ""
 
 
@@ -149,16 +120,16 @@ def _rendering_name(parts: Parts) -> str:
 
 _NETWORK = f"{ATLAS}/networks/{{network:int}}"
 PICTURES = (
-    Picture(f"{ATLAS}/anatomy.nii.gz", "files.anatomy", (), ("grey",), _of_example(_anatomy_name)),
+    Picture(f"{ATLAS}/anatomy.nii.gz", "files.anatomy", (), ("grey",), _anatomy_name, True),
     Picture(f"{ATLAS}/units.nii.gz", "files.units"),
     Picture(f"{ATLAS}/live.bin", "files.live_body_bytes"),
-    Picture(f"{_NETWORK}.nii.gz", "files.network_map", name=_of_example(_map_name)),
+    Picture(f"{_NETWORK}.nii.gz", "files.network_map", name=_map_name, is_of_example=True),
     Picture(f"{_NETWORK}.png", "stills.network_map", ("z", "limit"), ("pole",)),
     Picture(f"{_NETWORK}.webp", "stills.thumbnail", ("z",), name=_thumbnail_name),
     Picture(f"{ATLAS}/networks.png", "stills.several", ("z", "networks")),
     Picture(
         f"{ATLAS}/networks.webp", "stills.rendering", ("z", "solid", "networks"),
-        name=_of_example(_rendering_name),
+        name=_rendering_name, is_of_example=True,
     ),
     Picture(f"{ATLAS}/parcels/{{fwhm:int}}/{{part}}.nii.gz", "files.parcels", (), ("members",)),
     Picture(f"{ATLAS}/parcels.png", "stills.parcels", ("z",), ("members",)),

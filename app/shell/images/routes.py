@@ -5,15 +5,16 @@ heavy is imported by the first request.
 """
 
 from collections.abc import Awaitable, Callable
+from importlib import import_module
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from app.doors import here
+from app.doors import early, here
 from app.shell.images.drawings import BusyError, Drawings
-from app.shell.images.pictures import PICTURES, Picture
+from app.shell.images.pictures import PICTURES, Parts, Picture
 
 #: An address names a version, so that what it gives never changes.
 _KEPT = "private, max-age=86400, immutable"
@@ -36,9 +37,9 @@ def _sender(picture: Picture, queue: Drawings) -> Callable[[Request], Awaitable[
             reason = f"Not a picture's address: {str(error)[:200]}"
             return PlainTextResponse(reason, status_code=400)
         try:
-            body = await run_in_threadpool(picture.found, parts)
+            name, body = await run_in_threadpool(_found, picture, parts)
             if body is None:
-                body = await queue.draw(request, lambda: picture.drawn(parts))
+                body = await queue.draw(request, lambda: _drawn(picture, parts, name))
         except FnpruneError as error:
             return PlainTextResponse(str(error), status_code=404)
         except BusyError:
@@ -50,6 +51,26 @@ def _sender(picture: Picture, queue: Drawings) -> Callable[[Request], Awaitable[
         return _answer(request, b"" if body is None else body, picture.media_type)
 
     return send
+
+
+def _found(picture: Picture, parts: Parts) -> tuple[str, bytes | None]:
+    """Return the name under which a picture is kept, and what was kept; little is imported."""
+    if name := picture.name(parts):
+        from app.shell.images import kept
+
+        if not picture.is_of_example or kept.is_example(parts["id"]):
+            return name, kept.stored(parts["id"], name)
+    return "", None
+
+
+def _drawn(picture: Picture, parts: Parts, name: str) -> bytes:
+    """Return a picture, drawn; and kept under a name, where it has one."""
+    early.wait()
+    from app.shell.images import kept
+
+    module, _, function = picture.draw.partition(".")
+    draw: Callable[..., bytes] = getattr(import_module(f"app.shell.images.{module}"), function)
+    return kept.file(parts["id"], name, lambda: draw(**parts)) if name else draw(**parts)
 
 
 def _answer(request: Request, body: bytes, media_type: str) -> Response:

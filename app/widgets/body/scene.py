@@ -13,6 +13,7 @@ from fnprune_core.atlas.images.anatomy import margins
 Place = tuple[float, float, float]
 View = Literal["cuts", "mosaic", "render"]
 _STEPS = 32_767  # of two bytes
+_DIGITS = 6  # that count, of millimetres, values and limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,16 +183,6 @@ class Graph(Shown):
     limit: float
     selected: int = -1
 
-    def data(self) -> dict[str, Any]:
-        """Return what the browser is told."""
-        return _told(
-            self,
-            places=[[round(float(at), 2) for at in place] for place in self.places],
-            sizes=[round(float(size), 2) for size in self.sizes],
-            edges=[[int(a), int(b), round(float(value), 4)] for a, b, value in self.edges],
-            limit=float(self.limit),
-        )
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Threshold(Shown):
@@ -281,18 +272,15 @@ class Scene(Shown):
 
     def data(self) -> dict[str, Any]:
         """Return what the browser is told of the scene."""
-        return _told(
-            self,
-            margin=margins(len(self.layers)).low if self.layers else [0, 0, 0],
-            at=None if self.at is None else [round(float(place), 3) for place in self.at],
-        )
+        margin = margins(len(self.layers)).low if self.layers else [0, 0, 0]
+        return {**_told(self), "margin": margin}
 
 
-def _told(shown: Shown, **instead: object) -> dict[str, Any]:
-    """Return the fields of a part of a scene as the browser takes them, some replaced or added."""
-    values = {field.name: getattr(shown, field.name) for field in fields(shown)} | instead
+def _told(shown: Shown) -> dict[str, Any]:
+    """Return the fields of a part of a scene as the browser takes them."""
     kind = {"kind": shown.kind} if shown.kind else {}
-    return kind | {name.removeprefix("is_"): _as_json(value) for name, value in values.items()}
+    told = {field.name.removeprefix("is_"): getattr(shown, field.name) for field in fields(shown)}
+    return kind | {name: _as_json(value) for name, value in told.items()}
 
 
 def _as_json(value: object) -> object:
@@ -302,4 +290,4 @@ def _as_json(value: object) -> object:
         return {str(name): item for name, item in value.items()}
     if isinstance(value, Iterable) and not isinstance(value, str):
         return [_as_json(item) for item in value]
-    return value
+    return float(f"{value:.{_DIGITS}g}") if isinstance(value, float) else value
