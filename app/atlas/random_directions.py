@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from app.atlas.direction_tasks import DIRECTIONS, measure_directions
+from app.atlas.atlas_tasks import DIRECTIONS, measure_directions
 from app.figures.markup import signed
 from app.shell.caches import directions as cache
 from app.widgets import job_progress

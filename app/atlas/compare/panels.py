@@ -3,8 +3,8 @@
 import pandas as pd
 import streamlit as st
 
+from app.atlas.atlas_tasks import apply
 from app.atlas.compare import data as cache
-from app.atlas.compare.compare_tasks import apply
 from app.atlas.compare.figures import Side, pair_domains, pair_maps
 from app.figures.markup import signed
 from app.shell import glossary, recipes, resources, session_state, view_state, wording

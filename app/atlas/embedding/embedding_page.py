@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app.atlas.embedding.embedding_tasks import embed
+from app.atlas.atlas_tasks import embed
 from app.figures.embedding import Colouring, networks_map, units_map
 from app.shell import recipes
 from app.shell.caches import embedding as cache

@@ -9,9 +9,9 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
+from app.atlas.atlas_tasks import atlas_page
 from app.atlas.files.body import show_values
 from app.atlas.files.data import imported
-from app.atlas.files.files_tasks import atlas_page
 from app.shell import recipes, resources, view_state, wording
 from app.shell.images import files as images
 from app.widgets import controls, frame, job_progress

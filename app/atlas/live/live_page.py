@@ -5,8 +5,8 @@ from typing import Any
 import streamlit as st
 
 from app.atlas import text_box
+from app.atlas.atlas_tasks import LIVE, Found, scan
 from app.atlas.live import panels
-from app.atlas.live.live_tasks import KIND, Found, scan
 from app.atlas.live.options import READ, RECORDED, WRITE
 from app.shell import session_state, view_state
 from app.shell.caches import live as cache
@@ -66,9 +66,9 @@ def texts_of(order: LiveOrder, model: LanguageModel, *, is_asked: bool) -> LiveT
         found: Found = job.result
         cache.TEXTS.put((found.model, found.order), found.texts)
 
-    job_progress.follow(KIND, on_done=keep)
+    job_progress.follow(LIVE, on_done=keep)
     texts = cache.live_texts(model, order)
-    if texts is None and not job_progress.is_active(KIND):
+    if texts is None and not job_progress.is_active(LIVE):
         if not is_asked:
             verb = "Read" if order.prompt is None else "Write"
             st.caption(f"Press {verb} to start.")

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from app.atlas.atlas_tasks import HEADS, read_heads
 from app.atlas.networks.figures import head_map
-from app.atlas.networks.network_tasks import HEADS, read_heads
 from app.shell import recipes, resources, view_state, wording
 from app.shell.caches import networks as cache
 from app.widgets import frame, job_progress, model_offer

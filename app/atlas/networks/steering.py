@@ -2,8 +2,8 @@
 
 import streamlit as st
 
+from app.atlas.atlas_tasks import STEER, steer
 from app.atlas.networks import options
-from app.atlas.networks.network_tasks import KIND, steer
 from app.figures.markup import token_strip
 from app.shell import resources, session_state, view_state, wording
 from app.shell.caches import networks as cache
@@ -25,7 +25,7 @@ _SURPRISE = 8.0  # nats of full colour
 
 def show(atlas: NetworkAtlas, network: int) -> None:
     """Draw the slider, the prompt, and both texts: as they grow, or as they are."""
-    job = job_progress.job_of(KIND)
+    job = job_progress.job_of(STEER)
     left, right = st.columns([2, 3], gap="large")
     with left:
         gain = _gain(atlas, network)
@@ -41,7 +41,7 @@ def show(atlas: NetworkAtlas, network: int) -> None:
     if job is not None and job.is_active:
         two_texts.live(job.id, _titles(network, gain))
         return
-    job_progress.follow(KIND)
+    job_progress.follow(STEER)
     done = _steered(job)
     if done is not None and dict(done.order.gains).keys() == {network}:
         _draw(done, network, is_present=done.order == _order(atlas, network, gain, prompt))
@@ -76,7 +76,7 @@ def _gain(atlas: NetworkAtlas, network: int) -> float:
 
 def _moved(atlas_id: str, network: int) -> None:
     options.change(gain=round(10 * float(session_state.widget(_GAIN))))
-    if job_progress.job_of(KIND) is not None:
+    if job_progress.job_of(STEER) is not None:
         _start(resources.atlas(atlas_id), network)
 
 
@@ -123,7 +123,7 @@ def _button(atlas: NetworkAtlas, network: int, job: Job | None) -> None:
 
 def _start(atlas: NetworkAtlas, network: int) -> None:
     """Start writing at the slider's gain; what is being written for this visit is stopped."""
-    job = job_progress.job_of(KIND)
+    job = job_progress.job_of(STEER)
     if job is not None and job.is_active:
         resources.jobs().leave(job.id, visit_id())
     order = _order(atlas, network, float(session_state.widget(_GAIN)), _typed(network))

@@ -4,7 +4,7 @@ import math
 
 import streamlit as st
 
-from app.atlas.networks.network_tasks import calibrate
+from app.atlas.atlas_tasks import calibrate
 from app.shell import wording
 from app.shell.caches import networks as network_page
 from app.widgets import job_progress

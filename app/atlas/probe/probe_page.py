@@ -3,9 +3,9 @@
 import streamlit as st
 
 from app.atlas import random_directions, text_box
+from app.atlas.atlas_tasks import probe
 from app.atlas.probe import panels
 from app.atlas.probe.figures import networks_over_tokens
-from app.atlas.probe.probe_tasks import probe
 from app.shell import glossary, recipes, resources, view_state
 from app.shell.caches import probe as cache
 from app.shell.jobs.job import Job

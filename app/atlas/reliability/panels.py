@@ -9,8 +9,8 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
+from app.atlas import atlas_tasks
 from app.atlas.reliability import data as cache
-from app.atlas.reliability import trust_tasks
 from app.atlas.reliability.figures import TrustFigure
 from app.figures.markup import signed
 from app.shell import glossary, view_state, wording
@@ -102,7 +102,7 @@ def measure(atlas: NetworkAtlas) -> None:
     job_progress.follow(KIND)
     if missing_parts:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            task = trust_tasks.assess(atlas=atlas.id, parts=missing_parts)
+            task = atlas_tasks.assess(atlas=atlas.id, parts=missing_parts)
             label = "Measure the rest" if measured_parts else "Measure"
             button(label, "fact_check", kind="primary", does=job_progress.start, args=(task,))
             names = ", ".join(assess.PARTS[name].title.lower() for name in missing_parts)

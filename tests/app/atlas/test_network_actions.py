@@ -2,7 +2,7 @@
 
 from driving import captions, finish, press
 
-from app.atlas.networks.network_tasks import HEADS, KIND
+from app.atlas.atlas_tasks import HEADS, STEER
 from app.shell import resources
 from app.shell.caches import networks as cache
 from fnprune_core.evaluation.results import DENSE
@@ -17,7 +17,7 @@ def test_both_texts_are_written_and_a_move_of_the_slider_writes_again(open_page,
     assert at.slider(key="steering-gain").value == 0.5
     press(at, "Write")
     job = finish(at)
-    assert (job.kind, job.state) == (KIND, "done"), job.failure
+    assert (job.kind, job.state) == (STEER, "done"), job.failure
     assert job.result.order.gains == ((1, 0.5),)
     assert not at.exception
     assert "Network 1 at 0.5" in [each.value for each in at.subheader]
