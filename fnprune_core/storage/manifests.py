@@ -1,5 +1,6 @@
 """Manifests: what an artifact was made from and when."""
 
+import functools
 import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -78,13 +79,16 @@ def artifact_id(kind: str, inputs: Mapping[str, Any]) -> str:
 
 def package_versions() -> dict[str, str]:
     """Return the versions of the packages that determine results."""
-    versions = {}
-    for name in _PACKAGES:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            versions[name] = "unknown"
-    return versions
+    return {name: _version(name) for name in _PACKAGES}
+
+
+@functools.cache
+def _version(name: str) -> str:
+    # Read once: each artifact names them, and a look takes milliseconds.
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "unknown"
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
