@@ -30,7 +30,7 @@ from fnprune_core.atlas.images import volumes
 from fnprune_core.atlas.network_atlas import open_atlas
 from fnprune_core.commands.options import numbers_in, shares_in, units_in
 from fnprune_core.errors import FnpruneError
-from fnprune_core.export.gguf import write_gguf
+from fnprune_core.export.gguf.files import write_gguf
 from fnprune_core.inputs.files import file_name
 from fnprune_core.localizers.stimuli import read_localizer
 from fnprune_core.models.layout import UnitLayout

@@ -1,4 +1,4 @@
-"""Fixtures for what a machine may lack: Chromium and the embedded model.
+"""Fixtures for what a machine may lack: Chromium, the embedded model, llama.cpp.
 
 A test that needs one is skipped with a reason where it is absent; with the environment variable
 ``FNPRUNE_REQUIRE_ALL`` set, as in CI, the same absence is a failure.
@@ -12,6 +12,7 @@ from typing import NoReturn
 import pytest
 
 from fnprune_core.errors import FnpruneError
+from fnprune_core.export.gguf import llama_cpp
 from fnprune_core.models.embedded import embedded_model_folder
 
 
@@ -29,6 +30,13 @@ def need_chromium() -> tuple[Path, Path]:
     if browser is None or driver is None:
         _absent("chromium and chromedriver are not both installed.")
     return Path(browser), Path(driver)
+
+
+@pytest.fixture(scope="session")
+def need_llama_cpp() -> None:
+    """Need llama.cpp, as the package xllamacpp."""
+    if not llama_cpp.is_installed():
+        _absent(f"{llama_cpp.PACKAGE} is not installed.")
 
 
 @pytest.fixture(scope="session")

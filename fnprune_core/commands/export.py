@@ -26,7 +26,7 @@ def export(
         str | None,
         typer.Option(
             help="masked: same shapes; uniform: the same smaller width in every layer, both load "
-            "anywhere; per-layer: smaller, with its own code; gguf: uniform, for llama.cpp. "
+            "anywhere; per-layer: smaller, with its own code; gguf: one file for llama.cpp. "
             "Default: uniform where the plan's layers are alike, else per-layer."
         ),
     ] = None,
@@ -38,7 +38,7 @@ def export(
         ),
     ] = None,
     weights: Annotated[
-        str, typer.Option(help="How the form gguf stores weights: F16, F32 or Q8_0.")
+        str, typer.Option(help="How the form gguf stores weights: F16, F32, Q8_0 or Q4_K_M.")
     ] = "F16",
     with_refits: Annotated[
         bool,
@@ -52,7 +52,7 @@ def export(
     """Write a pruned model as a folder that other tools load, reloaded and checked."""
     from fnprune_core.evaluation.expectation import expected_of
     from fnprune_core.export import from_workspace, rounding
-    from fnprune_core.export.gguf import weight_type
+    from fnprune_core.export.gguf.weights import weight_type
     from fnprune_core.export.model_card import use_of
     from fnprune_core.plans import files
 

@@ -130,7 +130,7 @@ class SizeOptions:
     form: Annotated[
         str | None,
         typer.Option(
-            help="Plan for this export form: uniform and gguf need layers that are alike, with "
+            help="Plan for this export form: uniform needs layers that are alike, with "
             "widths that are multiples (--multiple)."
         ),
     ] = None

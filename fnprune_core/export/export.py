@@ -12,10 +12,21 @@ from typing import Any
 import torch
 from huggingface_hub import ModelCard
 from torch import Tensor
+from transformers import PreTrainedModel
 
 from fnprune_core.errors import CorruptArtifactError, PlanError, StorageError
 from fnprune_core.export.forms import form_named
-from fnprune_core.export.gguf import PROBE, gguf_name, reading_back, weight_type, write_gguf
+from fnprune_core.export.gguf.checks import check_by_llama_cpp, check_can_be_run
+from fnprune_core.export.gguf.files import (
+    FAMILIES,
+    architecture_of,
+    read_weights,
+    reading_back,
+    write_gguf,
+)
+from fnprune_core.export.gguf.llama_cpp import is_installed
+from fnprune_core.export.gguf.tokenizer import PROBE
+from fnprune_core.export.gguf.weights import gguf_name, weight_type
 from fnprune_core.export.model_card import CardFacts, model_card
 from fnprune_core.export.reload_check import reload_elsewhere
 from fnprune_core.export.size import bytes_each
@@ -90,6 +101,7 @@ def export_model(
     with new_folder(target, keeps_existing=False) as folder:
         model = export_form.build(language_model, plan, refits=refits)
         if export_form.is_gguf:
+            check_can_be_run(language_model, model)
             write_gguf(language_model, model, folder / gguf_name(gguf), weights=gguf)
         else:
             model.save_pretrained(folder)
@@ -102,9 +114,12 @@ def export_model(
         for path in folder.glob("*.safetensors"):
             path.chmod(0o644)  # safetensors writes for the owner alone
         progress(ProgressEvent(stage="export", done=1, total=3, unit="steps"))
-        del model
-        difference = _check_reload(language_model, plan, refits, folder, gguf=gguf)
-        facts = replace(facts, difference=difference)
+        if export_form.is_gguf:
+            facts = _check_gguf(language_model, plan, refits, folder, model, facts)
+        else:
+            del model
+            difference = _check_reload(language_model, plan, refits, folder)
+            facts = replace(facts, difference=difference)
         card = model_card(language_model, plan, form=form, facts=facts)
         ModelCard(card).save(folder / "README.md")
         if facts.decisions is not None:
@@ -178,14 +193,11 @@ def _check_reload(
     refits: Sequence[Refit],
     folder: Path,
     *,
-    gguf: str,
+    gguf: str = "",
 ) -> float:
     """Return the relative difference of a fresh process's logits from the silenced model's."""
     device, tokenizer = language_model.device, language_model.tokenizer
-    generator = torch.Generator().manual_seed(0)
-    vocabulary = int(language_model.config.vocab_size)
-    ids = torch.randint(vocabulary, (1, _CHECKED_TOKENS), generator=generator)
-    text = PROBE if gguf else _CHECKED_TEXT
+    ids, text = _checked_ids(language_model), PROBE if gguf else _CHECKED_TEXT
     reloaded, token_ids = reload_elsewhere(
         folder,
         ids,
@@ -199,8 +211,56 @@ def _check_reload(
             "The exported tokenizer reads a text differently; nothing was written.",
             hint="Does the model's tokenizer need code of its own? Report it.",
         )
+    return _check_logits(language_model, plan, refits, reloaded, gguf=gguf)
+
+
+def _check_gguf(
+    language_model: LanguageModel,
+    plan: PruningPlan,
+    refits: Sequence[Refit],
+    folder: Path,
+    model: PreTrainedModel,
+    facts: CardFacts,
+) -> CardFacts:
+    """Check a GGUF file by all who read it; return the facts with how far they are from the plan.
+
+    Its weights, read back, are compared with the silenced model; transformers reads the plain
+    architectures, and llama.cpp, where it is installed, all of them.
+    """
+    weights, path = facts.weights, folder / gguf_name(facts.weights)
+    family = FAMILIES[language_model.architecture.family]
+    is_plain = architecture_of(family, model) == family.name
+    read_weights(path, model, family)
+    ids = _checked_ids(language_model).to(language_model.device)
+    with torch.inference_mode():
+        logits = model(ids, use_cache=False).logits.cpu()
+    difference = _check_logits(language_model, plan, refits, logits, gguf=weights)
+    if is_plain:
+        difference = _check_reload(language_model, plan, refits, folder, gguf=weights)
+    run_by = ""
+    if is_installed():
+        run_by = check_by_llama_cpp(language_model, model, path, weights=weights).sentence()
+    return replace(facts, difference=difference, is_plain_gguf=is_plain, run_by=run_by)
+
+
+def _checked_ids(language_model: LanguageModel) -> Tensor:
+    generator = torch.Generator().manual_seed(0)
+    vocabulary = int(language_model.config.vocab_size)
+    return torch.randint(vocabulary, (1, _CHECKED_TOKENS), generator=generator)
+
+
+def _check_logits(
+    language_model: LanguageModel,
+    plan: PruningPlan,
+    refits: Sequence[Refit],
+    reloaded: Tensor,
+    *,
+    gguf: str,
+) -> float:
+    """Return the relative difference of logits from the silenced model's, if it is allowed."""
+    ids = _checked_ids(language_model).to(language_model.device)
     with torch.inference_mode(), silenced(language_model, plan.removed, refits=refits):
-        expected = language_model.model(ids.to(device), use_cache=False).logits.cpu()
+        expected = language_model.model(ids, use_cache=False).logits.cpu()
     difference = relative_difference(reloaded, expected)
     allowed = max(1e-4, 8 * torch.finfo(language_model.dtype).eps)
     if gguf:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fnprune_core.inputs.tables import row_named
-from fnprune_core.pruning.slicing import mask, slice_per_layer, slice_uniformly
+from fnprune_core.pruning.slicing import mask, prune, slice_per_layer, slice_uniformly
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -56,9 +56,9 @@ FORMS: dict[str, ExportForm] = {
         brings_code=True,
     ),
     "gguf": ExportForm(
-        build=slice_uniformly,
-        description="the uniform form as one file for llama.cpp; for Llama and Qwen",
-        is_alike=True,
+        build=prune,
+        description="one file for llama.cpp; for Llama as the plan says, for Qwen with layers "
+        "that are alike",
         is_gguf=True,
     ),
 }

@@ -13,7 +13,7 @@ from fnprune_core.evaluation.rivals import evaluations_of, unreadable_evaluation
 from fnprune_core.evaluation.verdict import verdict_of
 from fnprune_core.export.export import bytes_of, export_model, is_free
 from fnprune_core.export.forms import form_named
-from fnprune_core.export.gguf import why_no_gguf
+from fnprune_core.export.gguf.files import takes_uneven, why_no_gguf
 from fnprune_core.export.model_card import CardFacts, MeasuredPerplexity
 from fnprune_core.export.speed import open_speed, speeds_of_cut
 from fnprune_core.models.attention import plain_heads_refusal
@@ -118,10 +118,19 @@ def why_no_form(language_model: LanguageModel, plan: PruningPlan, form: str) -> 
         )
         if refusal:
             return f"{refusal[0].upper()}{refusal[1:]}. Plan without pruning attention."
-    if not export_form.is_gguf:
-        return ""
-    if has_bias:
-        return "The bias of this plan's compensation would not be read back from a GGUF file."
+    return _why_no_gguf(language_model, plan, has_bias=has_bias) if export_form.is_gguf else ""
+
+
+def _why_no_gguf(language_model: LanguageModel, plan: PruningPlan, *, has_bias: bool) -> str:
+    architecture = language_model.architecture
+    if not takes_uneven(architecture.family):
+        if has_bias:
+            return "llama.cpp has no place for the bias of this plan's compensation."
+        if not plan.is_uniform and not why_no_gguf(language_model):
+            return (
+                f"llama.cpp wants layers of {architecture.family} models that are alike. Plan "
+                "again with the uniform allocation; the form Uniform offers it."
+            )
     return why_no_gguf(language_model)
 
 

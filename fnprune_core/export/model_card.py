@@ -16,7 +16,7 @@ from fnprune_core.evaluation.intervals import DocumentSample, with_error
 from fnprune_core.evaluation.results import DENSE
 from fnprune_core.evaluation.side_by_side import PRUNED
 from fnprune_core.export.forms import ExportForm, form_named
-from fnprune_core.export.gguf import gguf_name, weight_type
+from fnprune_core.export.gguf.weights import gguf_name, weight_type
 from fnprune_core.foreign_text import markdown_line, visible
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.modeling_per_layer import __name__ as _per_layer
@@ -61,6 +61,10 @@ class CardFacts:
         Of the reloaded model's logits to the silenced model's, of their size; NaN if not checked.
     weights : str
         How the form gguf stores weights, a row of `WEIGHT_TYPES`.
+    is_plain_gguf : bool
+        Whether transformers reads that file, too.
+    run_by : str
+        How llama.cpp agrees with the weights in its file, a sentence; empty if it was not run.
     decisions : mapping, optional
         The log of decisions that led to the plan, as JSON values; written beside the card.
     with_refits : bool
@@ -77,6 +81,8 @@ class CardFacts:
     speed_protocol: str = ""
     difference: float = math.nan
     weights: str = "F16"
+    is_plain_gguf: bool = False
+    run_by: str = ""
     decisions: Mapping[str, Any] | None = None
     with_refits: bool = False
 
@@ -113,7 +119,7 @@ def model_card(
         _measured_text(facts),
         _elsewhere_text(facts),
         *([_speeds_text(facts)] if facts.speeds else []),
-        *([_check_text(facts.difference)] if math.isfinite(facts.difference) else []),
+        *([_check_text(export_form, facts)] if math.isfinite(facts.difference) else []),
         f"Made with fnprune {metadata.version('fnprune')}; `plan.json` says which units, and can "
         f"be applied again{_REFITS_NOTE[facts.with_refits]}. Method: arXiv 2508.05239 and the "
         "sources named in fnprune's README.",
@@ -169,8 +175,11 @@ def use_of(folder: Path | str, *, form: str, weights: str = "F16") -> dict[str, 
         path = shlex.quote(str(Path(place) / name))
         return {
             "llama.cpp": f'llama-cli -m {path} -p "Once upon a time" -n 64\nllama-bench -m {path}',
-            "Python": "from transformers import AutoModelForCausalLM\n\n"
-            f"model = AutoModelForCausalLM.from_pretrained({place!r}, gguf_file={name!r})",
+            "Python": "import xllamacpp\n\nparams = xllamacpp.CommonParams()\n"
+            f"params.model.path = {str(Path(place) / name)!r}\n"
+            "server = xllamacpp.Server(params)\n"
+            'request = {"prompt": "Once upon a time", "max_tokens": 64}\n'
+            'print(server.handle_completions(request)["choices"][0]["text"])',
         }
     trust = ", trust_remote_code=True" if export_form.brings_code else ""
     arguments = f"pretrained={place}{trust.replace(' ', '')}"
@@ -276,9 +285,15 @@ def ratio_text(row: Mapping[str, Any], what: str) -> str:
     return f"{row[f'{what}_ratio']:.2f} ({low:.2f} to {high:.2f})"
 
 
-def _check_text(difference: float) -> str:
-    return (
-        "## Checked\n\nLoaded in a fresh process without fnprune: its logits differ from those of "
-        f"the model with these units silenced by {difference:.1e} of their size, and its tokenizer "
-        "reads a text alike."
+def _check_text(export_form: ExportForm, facts: CardFacts) -> str:
+    text = (
+        f"its logits differ from those of the model with these units silenced by "
+        f"{facts.difference:.1e} of their size, and its tokenizer reads a text alike."
     )
+    if not export_form.is_gguf or facts.is_plain_gguf:
+        text = f"Loaded in a fresh process without fnprune: {text}"
+    else:
+        text = f"Its weights read back from the file: {text}"
+    if export_form.is_gguf:
+        text += f" {facts.run_by or 'llama.cpp was not there to run it.'}"
+    return f"## Checked\n\n{text}"

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from fnprune_core.errors import RatioError, SettingsError
 from fnprune_core.export.forms import form_named
-from fnprune_core.export.gguf import weight_type
+from fnprune_core.export.gguf.weights import weight_type
 from fnprune_core.models.footprint import Dimensions
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.plans.allocation import Budget, allocate, allocation_named

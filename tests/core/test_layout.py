@@ -22,6 +22,9 @@ COVERED_ELSEWHERE: dict[str, str] = {
     "core/storage/test_workspace.py tests.",
     "decomposition/numbering.py": "What refers to networks by their numbers, kind by kind: "
     "core/test_moved_networks.py.",
+    "export/gguf/llama_cpp.py": "Every file is run by it in core/export/gguf/test_checks.py.",
+    "export/gguf/tokenizer.py": "A part of a file: core/export/gguf/test_files.py.",
+    "export/gguf/worker.py": "Run in a process of its own: core/export/gguf/test_checks.py.",
     "inputs/nifti_volumes.py": "What images are read by: "
     "core/atlas/images/test_volumes.py, and how much memory that takes in "
     "core/inputs/test_memory.py.",

@@ -51,7 +51,7 @@ FORMS: dict[str, FormFacts] = {
         loads="with llama.cpp and what is built on it",
         size="smaller; one file",
         speed="faster",
-        use="The uniform form for llama.cpp; of Llama and Qwen models.",
+        use="One file for llama.cpp; Qwen models need layers that are alike.",
     ),
     "masked": FormFacts(
         title="Masked",

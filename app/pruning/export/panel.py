@@ -22,7 +22,8 @@ from fnprune_core.errors import FnpruneError
 from fnprune_core.evaluation import rivals
 from fnprune_core.export import rounding
 from fnprune_core.export.export import check_target
-from fnprune_core.export.gguf import WEIGHT_TYPES
+from fnprune_core.export.forms import form_named
+from fnprune_core.export.gguf.weights import WEIGHT_TYPES
 from fnprune_core.export.model_card import use_of
 from fnprune_core.export.rounding import Rounded
 from fnprune_core.models.language_model import LanguageModel
@@ -37,16 +38,17 @@ def multiple_of(form: str, pruning_plan: PruningPlan) -> int | None:
     """Return the chosen multiple that widths are rounded up to; None where they are not."""
     if form == "masked":
         return None
+    is_alike = form_named(form).is_alike
     default = rounding.fit_of(pruning_plan, form="uniform").multiple or 1
     chosen_multiple = number(
         "Widths are multiples of",
         1,
         max(pruning_plan.layout.widths),
-        default if form != "per-layer" else pruning_plan.settings.multiple or 1,
+        default if is_alike else pruning_plan.settings.multiple or 1,
         key=f"export-multiple-{form}",
         help="Hardware likes 64. Rounding keeps a few more units, the best of those that would go.",
     )
-    return None if form == "per-layer" and chosen_multiple == 1 else int(chosen_multiple)
+    return None if chosen_multiple == 1 and not is_alike else int(chosen_multiple)
 
 
 def weights_of(form: str) -> str:
@@ -69,7 +71,7 @@ def weights_of(form: str) -> str:
 def plan_again(plan: str, form: str, fit: FormFit) -> None:
     """Draw why the plan must be made again for a form, and the button that does it and measures."""
     st.info(wording.plain(fit.reason), icon=":material/replay:")
-    is_alike = form != "per-layer"
+    is_alike = form_named(form).is_alike
     allocation_text = "with the uniform allocation and " if is_alike else ""
     st.markdown(
         f"It can be planned again {allocation_text}with widths that are multiples of "

@@ -15,7 +15,7 @@ from fnprune_core.evaluation import compare, expectation, results, rivals
 from fnprune_core.evaluation.side_by_side import PRUNED
 from fnprune_core.export import speed
 from fnprune_core.export.forms import form_named
-from fnprune_core.export.gguf import PROBE
+from fnprune_core.export.gguf.tokenizer import PROBE
 from fnprune_core.export.speed import ModelSpeed, Speed
 from fnprune_core.models import modeling_per_layer
 from fnprune_core.models.loading import load_model
@@ -92,8 +92,8 @@ def test_cards_say_which_forms_take_the_plan(open_export, planned) -> None:
     at = open_export(planned())
     assert not at.exception
     text = "\n".join(each.value for each in at.markdown)
-    assert text.count("this plan fits") == 2  # masked and per layer
-    assert text.count("the plan is made again first") == 2  # uniform and GGUF
+    assert text.count("this plan fits") == 3  # masked, per layer and GGUF
+    assert text.count("the plan is made again first") == 1  # uniform
     assert "code of its own that you trust" in text
     assert "Export as Per layer" in [each.value for each in at.subheader]  # it is smaller
     at = open_export(planned(SETTINGS.with_(allocation="uniform", multiple=8)))

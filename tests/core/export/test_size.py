@@ -78,7 +78,9 @@ def test_bytes_are_those_of_the_file_that_is_written(llama, dimensions, made, tm
         assert n_bytes - unit < written <= n_bytes
 
 
-@pytest.mark.parametrize(("weights", "each"), [("F16", 2), ("F32", 4), ("Q8_0", 34 / 32)])
+@pytest.mark.parametrize(
+    ("weights", "each"), [("F16", 2), ("F32", 4), ("Q8_0", 34 / 32), ("Q4_K_M", 0.62)]
+)
 def test_a_gguf_file_has_its_own_number_format(llama, dimensions, weights, each):
     n_bytes = round(0.85 * dimensions.n_parameters * each)
     goal = SizeGoal(n_bytes=n_bytes, form="gguf", weights=weights)

@@ -3,54 +3,18 @@ import numpy as np
 import pytest
 import tiny
 import torch
+from gguf_models import alike_plan, bpe_model
 from tokenizers import pre_tokenizers
-from transformers import AutoTokenizer, LlamaConfig, Qwen2Config, Qwen3Config
+from transformers import AutoTokenizer
 
 from fnprune_core.errors import PlanError, SettingsError
 from fnprune_core.export.export import export_model
-from fnprune_core.export.gguf import (
-    FAMILIES,
-    PRE_TOKENIZERS,
-    PROBE,
-    WEIGHT_TYPES,
-    permuted,
-    pre_tokenizer_name,
-    why_no_gguf,
-)
+from fnprune_core.export.gguf.files import FAMILIES, permuted, why_no_gguf
+from fnprune_core.export.gguf.tokenizer import PRE_TOKENIZERS, PROBE, pre_tokenizer_name
+from fnprune_core.export.gguf.weights import WEIGHT_TYPES
 from fnprune_core.export.model_card import CardFacts
-from fnprune_core.models.language_model import wrap_model
 from fnprune_core.models.loading import load_model
 from fnprune_core.models.silencing import Refit, silenced, without_refit
-
-SIZES = {
-    **tiny._GROUPED,
-    "vocab_size": 328,  # eight more than the tokenizer knows
-    "intermediate_size": 48,
-    "max_position_embeddings": 256,
-}
-CONFIGS = {
-    "Llama": lambda **more: LlamaConfig(**SIZES, rms_norm_eps=1e-4, **more),
-    "Qwen2": lambda **more: Qwen2Config(**SIZES, rms_norm_eps=1e-4, **more),
-    # heads of another size than hidden / heads, as the real ones have
-    "Qwen3": lambda **more: Qwen3Config(**{**SIZES, "rms_norm_eps": 1e-4, "head_dim": 128, **more}),
-}
-
-
-def bpe_model(family="Llama", *, rule=None, **config):
-    """A tiny model with a byte-level BPE, and rotations that differ from the default's."""
-    rope = {"rope_type": "default", "rope_theta": 500.0}
-    made = CONFIGS[family](**{"rope_parameters": rope, **config})
-    return wrap_model(tiny.tiny_model(family, config=made), tiny.bpe_tokenizer(rule), name="tiny")
-
-
-def alike_plan(language_model, n_removed=16):
-    return tiny.toy_plan(
-        language_model,
-        [
-            np.sort(np.random.default_rng(layer).choice(width, size=n_removed, replace=False))
-            for layer, width in enumerate(language_model.layout.widths)
-        ],
-    )
 
 
 def exported(language_model, target, *, weights="F32", refits=None):
@@ -98,7 +62,7 @@ def test_rows_of_each_head_are_interleaved_as_llama_cpp_wants_them():
 
 
 def test_a_wrong_order_of_rows_is_found_before_the_file_is_announced(tmp_path, monkeypatch):
-    monkeypatch.setattr("fnprune_core.export.gguf.permuted", lambda rows, n_heads: rows)
+    monkeypatch.setattr("fnprune_core.export.gguf.files.permuted", lambda rows, n_heads, **_: rows)
     with pytest.raises(PlanError, match="logits differ"):
         exported(bpe_model(), tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
@@ -110,7 +74,8 @@ def test_weights_are_stored_as_asked_and_vectors_in_full(tmp_path, weights):
     kinds = {}
     for tensor in gguf.GGUFReader(folder / f"model-{weights}.gguf").tensors:
         kinds.setdefault(len(tensor.shape), set()).add(tensor.tensor_type.name)
-    assert kinds == {1: {"F32"}, 2: {weights}}
+    expected = {"Q8_0", "Q5_0"} if weights == "Q4_K_M" else {weights}  # rows of 32
+    assert kinds == {1: {"F32"}, 2: expected}
 
 
 def test_the_tokenizer_goes_along_whole(tmp_path):
@@ -183,13 +148,17 @@ def test_what_cannot_be_verified_is_refused_in_words(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_bias_that_would_not_be_read_back_is_refused(tmp_path):
-    language_model = bpe_model()
-    refits = [Refit(bias=torch.full((32,), 0.5))] * 3
-    plan = alike_plan(language_model)
-    with pytest.raises(PlanError, match=r"no place .* for model\.layers\.0\.mlp") as caught:
-        export_model(language_model, plan, tmp_path / "out", form="gguf", refits=refits)
-    assert "without intercept" in caught.value.hint
+def test_what_a_plain_file_has_no_place_for_is_refused(tmp_path):
+    language_model = bpe_model("Qwen2")
+    uneven = tiny.toy_plan(language_model)
+    for plan, refits, reason in (
+        (uneven, None, "layers that differ"),
+        (alike_plan(language_model), [Refit(bias=torch.ones(32))] * 3, "layers.0.mlp.down_proj.b"),
+    ):
+        with pytest.raises(PlanError, match=reason) as caught:
+            export_model(language_model, plan, tmp_path / "out", form="gguf", refits=refits)
+        assert "uniform allocation" in caught.value.hint
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_is_checked_in_a_fresh_process(tmp_path, fresh_process):
@@ -202,7 +171,7 @@ def test_a_file_that_reads_text_otherwise_is_not_announced(tmp_path, monkeypatch
     language_model = bpe_model()
     monkeypatch.setitem(PRE_TOKENIZERS, "gpt-2", PRE_TOKENIZERS["llama-bpe"])
     monkeypatch.setattr(
-        "fnprune_core.export.gguf.pre_tokenizer_name", lambda tokenizer: "llama-bpe"
+        "fnprune_core.export.gguf.tokenizer.pre_tokenizer_name", lambda tokenizer: "llama-bpe"
     )
     with pytest.raises(PlanError, match="tokenizer reads a text differently"):
         exported(language_model, tmp_path / "out")
