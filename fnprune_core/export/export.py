@@ -230,6 +230,7 @@ def _check_gguf(
     weights, path = facts.weights, folder / gguf_name(facts.weights)
     family = FAMILIES[language_model.architecture.family]
     is_plain = architecture_of(family, model) == family.name
+    model = model.float()  # as llama.cpp computes; it is a copy
     read_weights(path, model, family)
     ids = _checked_ids(language_model).to(language_model.device)
     with torch.inference_mode():
