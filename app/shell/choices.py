@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import streamlit as st
 
 from app.shell import view_state
+from app.shell.view_fields import Choice, Pins, ViewState, part_of
 from fnprune_core.plans import decision_log
 from fnprune_core.plans.decision_log import Decision
 
@@ -27,12 +28,11 @@ def drop(networks: Iterable[int], *, why: str = BY_HAND, reason: str = "") -> No
     reason : str
         In the person's own words.
     """
-    new = tuple(sorted(set(networks)))
-    if new == view_state.view().dropped:
-        return
-    history().append((view_state.view().dropped, view_state.view().rule))
-    log_change(view_state.view().dropped, new, what=why, reason=reason)
-    view_state.change(dropped=new, rule=_rule_after(why) if new else "")
+    before, new = view_state.view(), tuple(sorted(set(networks)))
+    if new != before.dropped:
+        remember(before)
+        log_change(before.dropped, new, what=why, reason=reason)
+        view_state.change(Choice(dropped=new, rule=_rule_after(why) if new else ""))
 
 
 def _rule_after(why: str) -> str:
@@ -43,42 +43,41 @@ def _rule_after(why: str) -> str:
     return rule if not rule or rule.endswith(BY_HAND) else f"{rule}, then {BY_HAND}"
 
 
+def remember(before: ViewState) -> None:
+    """Keep the choice of a view, for `undo`."""
+    _keep(_HISTORY, part_of(before, Choice))
+
+
+def _keep(key: str, before: Choice | Pins) -> None:
+    st.session_state[key] = [*st.session_state.get(key, []), before][-_MAX_HISTORY:]
+
+
 def undo() -> None:
     """Go back to the networks dropped before the last change."""
-    if history():
-        previous_dropped, rule = history().pop()
-        log_change(view_state.view().dropped, previous_dropped, what=decision_log.UNDO)
-        view_state.change(dropped=previous_dropped, rule=rule)
+    if can_undo():
+        previous: Choice = st.session_state[_HISTORY].pop()
+        log_change(view_state.view().dropped, previous.dropped, what=decision_log.UNDO)
+        view_state.change(previous)
 
 
 def can_undo() -> bool:
     """Whether there is a change to undo."""
-    return bool(history())
-
-
-def history() -> list[tuple[tuple[int, ...], str]]:
-    """Return the sets of before, each with the rule that made it; the last is taken back first."""
-    steps: list[tuple[tuple[int, ...], str]] = st.session_state.setdefault(_HISTORY, [])
-    del steps[:-_MAX_HISTORY]
-    return steps
+    return bool(st.session_state.get(_HISTORY))
 
 
 def pin(stay: Iterable[int], go: Iterable[int]) -> None:
     """Set the units that are pinned to stay and to go; remembered for undo."""
-    new_pins = tuple(sorted(set(stay))), tuple(sorted(set(go)))
-    present_pins = view_state.view().stay, view_state.view().go
-    if new_pins != present_pins:
-        pinned: list[tuple[tuple[int, ...], ...]] = st.session_state.setdefault(_PINS, [])
-        pinned.append(present_pins)
-        del pinned[:-_MAX_HISTORY]
-        view_state.change(stay=new_pins[0], go=new_pins[1])
+    pins = Pins(stay=tuple(sorted(set(stay))), go=tuple(sorted(set(go))))
+    before = part_of(view_state.view(), Pins)
+    if pins != before:
+        _keep(_PINS, before)
+        view_state.change(pins)
 
 
 def undo_pin() -> None:
     """Go back to the units pinned before the last change."""
     if can_undo_pin():
-        stay, go = st.session_state[_PINS].pop()
-        view_state.change(stay=stay, go=go)
+        view_state.change(st.session_state[_PINS].pop())
 
 
 def can_undo_pin() -> bool:

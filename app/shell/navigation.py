@@ -5,7 +5,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from app.shell import choices, codec, session_state, view_state
-from app.shell.view_fields import ViewState, decode
+from app.shell.view_fields import Choice, Pins, Place, ViewState, decode
 
 #: Where what a field of the view names is kept; open to more than one kind.
 _KINDS = {
@@ -40,7 +40,7 @@ def _follow_link(link: ViewState) -> None:
         previous = ViewState(atlas=link.atlas)
         choices.begin_anew()
     elif link.dropped != previous.dropped:
-        choices.history().append((previous.dropped, previous.rule))
+        choices.remember(previous)
     view_state.take(link)
     choices.log_change(previous.dropped, link.dropped, what=choices.linked(link.rule))
 
@@ -48,9 +48,8 @@ def _follow_link(link: ViewState) -> None:
 def open_atlas(atlas: str, *, recording: str) -> None:
     """Select another atlas: its recording comes along, plan and choices start anew."""
     view_state.change(
-        recording=recording, atlas=atlas, plan="", network=0, dropped=(), stay=(), go=(),
-        beside=(), peaks=(), unit=-1, session=-1, token=-1, other="", study="", column=-1,
-        writing="", rule="",
+        Place(), Choice(), Pins(), recording=recording, atlas=atlas, plan="", other="",
+        study="", column=-1, writing="",
     )  # fmt: skip
     choices.begin_anew()
 

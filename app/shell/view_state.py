@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from app.shell import codec
-from app.shell.view_fields import ViewState, encode
+from app.shell.view_fields import Choice, Pins, Place, ViewState, encode
 
 T = TypeVar("T")
 
@@ -43,9 +43,18 @@ def view() -> ViewState:
     return stored
 
 
-def change(**fields: Any) -> None:
-    """Change the view, and with it the URL; allowed in callbacks and in pages."""
-    take(replace(view(), **fields))
+def change(*parts: Place | Choice | Pins, **fields: Any) -> None:
+    """Change the view, and with it the URL; allowed in callbacks and in pages.
+
+    Parameters
+    ----------
+    *parts : Place, Choice or Pins
+        Set as a whole.
+    **fields : Any
+        Single fields.
+    """
+    whole = {name: value for part in parts for name, value in vars(part).items()}
+    take(replace(view(), **whole, **fields))
 
 
 def page_options(kind: type[T]) -> T:

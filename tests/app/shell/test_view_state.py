@@ -4,7 +4,7 @@ import pytest
 
 from app.shell import choices, navigation, view_state
 from app.shell.codec import compact, expand
-from app.shell.view_fields import ViewState, decode, encode
+from app.shell.view_fields import Choice, Pins, Place, ViewState, decode, encode, part_of
 
 VIEWS = [
     ViewState(),
@@ -86,3 +86,22 @@ def test_a_request_with_the_url_of_a_moment_ago_is_no_link(monkeypatch) -> None:
     query.from_dict(before)
     navigation.synchronise()
     assert view_state.view().dropped == (1,)
+
+
+def test_another_atlas_begins_with_no_place_choice_or_pins(monkeypatch) -> None:
+    monkeypatch.setattr(view_state.st, "session_state", {})
+    monkeypatch.setattr(view_state.st, "query_params", _Query())
+    view_state.change(atlas="a1", network=3, unit=7, z=2.5)
+    choices.drop((1, 2), why="a rule")
+    choices.pin((5,), (6,))
+    choices.undo_pin()
+    assert part_of(view_state.view(), Choice) == Choice(dropped=(1, 2), rule="a rule")
+    assert part_of(view_state.view(), Pins) == Pins()
+    choices.pin((5,), (6,))
+    navigation.open_atlas("b2", recording="r1")
+    view = view_state.view()
+    assert [part_of(view, kind) for kind in (Place, Choice, Pins)] == [Place(), Choice(), Pins()]
+    assert (view.atlas, view.recording, view.z) == ("b2", "r1", 2.5)
+    assert not choices.can_undo()
+    assert not choices.can_undo_pin()
+    assert choices.decisions() == ()
