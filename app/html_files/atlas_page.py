@@ -14,9 +14,10 @@ from markupsafe import Markup
 
 from app.figures.markup import visible
 from app.html_files import scene
-from app.html_files.atlas_facts import AtlasFacts, NetworkFacts
+from app.html_files.atlas_facts import AtlasFacts
 from app.html_files.base import check_file, json_of, page_of, write_page
 from app.html_files.images import Maps, both, matrix_png
+from app.html_files.network_facts import NetworkFacts
 from fnprune_core.assets import asset
 from fnprune_core.atlas import network_atlas
 from fnprune_core.atlas.cortex import open_cortex

@@ -9,16 +9,9 @@ from numpy.typing import NDArray
 
 from app.figures import raster
 from app.figures.body import cuts, grey, overlays
+from app.figures.distinct import network_colours, network_palette
 from app.figures.pixels import as_png, data_uri
-from app.figures.theme import (
-    PALETTES,
-    READING_ROOM,
-    Mode,
-    Palette,
-    network_colours,
-    network_palette,
-    rgb,
-)
+from app.figures.theme import PALETTES, READING_ROOM, Mode, Palette, rgb
 from fnprune_core.atlas.cortex import Cortex
 from fnprune_core.atlas.images.anatomy import typical_activity
 from fnprune_core.atlas.images.voxels import grid_of

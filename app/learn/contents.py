@@ -3,8 +3,8 @@
 import streamlit as st
 
 from app.learn import progress
-from app.learn.chapter import track
 from app.learn.lesson import CHAPTERS, Chapter
+from app.learn.track import track
 from app.shell import view_state
 from app.widgets import frame
 from app.widgets.controls import button

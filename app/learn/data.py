@@ -5,7 +5,8 @@ from nilearn.datasets import fetch_coords_seitzman_2018
 from numpy.typing import NDArray
 
 from app.figures import nilearn_plots
-from app.figures.theme import PALETTES, Mode, qualitative
+from app.figures.distinct import qualitative
+from app.figures.theme import PALETTES, Mode
 from app.shell import resources
 from app.shell.caches import atlas_maps, directions, trust
 from app.shell.caching import cached

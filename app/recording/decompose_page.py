@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app import pages
-from app.figures import networks
+from app.figures import maps, networks
 from app.recording import settings
 from app.recording.recording_tasks import decompose
 from app.shell import glossary, navigation, resources, session_state, view_state
@@ -107,7 +107,7 @@ def show_result() -> None:
     with right:
         draw_picture(networks.variance_bars(table, palette=colours), key="variance")
     draw_picture(
-        networks.parcellation_map(
+        maps.parcellation_map(
             atlas_maps.parcels(view.atlas, view.z), n_networks=atlas.n_networks, palette=colours
         ),
         key="parcels",

@@ -2,21 +2,16 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
 from app.figures.markup import visible
-from app.figures.theme import PAPER, Palette
-from app.html_files.atlas_facts import PLACES, AtlasFacts
-from app.html_files.images import Both, Maps
-from app.report import charts
+from app.html_files.atlas_facts import PLACES
+from app.report import charts, interval_charts
 from app.report.axes import padded
-from app.report.inline_svg import Chart, inline_svg, paper
+from app.report.easel import Easel, Figure, drawn, image, in_body
 from fnprune_core.atlas.membership import MARK
 from fnprune_core.atlas.network_atlas import DEFAULT_THRESHOLD
 from fnprune_core.localizers.glm import LEVEL
@@ -26,43 +21,8 @@ from fnprune_core.report.experiments import (
     responding,
     studies,
 )
-from fnprune_core.report.material import Material
 from fnprune_core.report.plans import domain_perplexities, kept_units, label, perplexity_table
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
-    """A figure: its HTML, the caption that says what it shows, and whether pages may part it."""
-
-    html: Markup
-    caption: str
-    is_long: bool = False
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Easel:
-    """What figures are drawn from, each made once; paper, for a report is printed."""
-
-    m: Material
-
-    @cached_property
-    def maps(self) -> Maps:
-        """The networks' maps."""
-        return Maps(self.m.atlas, self.m.cortex, z=self.m.z, film=_SHEET)
-
-    @cached_property
-    def facts(self) -> AtlasFacts:
-        """What is said of each network."""
-        return AtlasFacts(self.m.workspace, self.m.atlas, threshold=self.m.z)
-
-    @cached_property
-    def palette(self) -> Palette:
-        """Paper, with the colours of the atlas's networks."""
-        return self.maps.palettes["light"]
-
-
-#: What is printed has no tint.
-_SHEET = replace(PAPER, canvas="#ffffff")
 _MOST_MODELS = 7
 _NUMBERED = re.compile(r"-(\d+)$")
 _NULLS = {"gaussian": "95th percentile, Gaussian null", "shift": "95th percentile, shift null"}
@@ -76,25 +36,7 @@ def draw(easel: Easel, name: str) -> Figure | None:
     return FIGURES[base](easel, int(found[1]) - 1 if found else 0)
 
 
-def _drawn(easel: Easel, draw_charts: Callable[..., Any], *given: Any, **options: Any) -> Markup:
-    """Return what a function of `charts` draws, one chart or several, as SVG."""
-    with paper(easel.palette):
-        drawn = draw_charts(*given, palette=easel.palette, **options)
-        return Markup("").join(map(inline_svg, [drawn] if isinstance(drawn, Chart) else drawn))
-
-
 # Maps ------------------------------------------------------------------------------------------
-
-
-def image(source: str, alternative: str, *, css: str = "") -> Markup:
-    """Return a picture that is a data URI."""
-    return Markup('<img src="{}" alt="{}" class="{}">').format(source, visible(alternative), css)
-
-
-def in_body(picture: Both, alternative: str) -> Markup:
-    """Return a picture of the body, or of layers × units."""
-    css = "body" if picture.is_one else "cells"
-    return Markup('<div class="map">{}</div>').format(image(picture.light, alternative, css=css))
 
 
 def parcellation(easel: Easel, _: int) -> Figure:
@@ -144,7 +86,7 @@ def domains(easel: Easel, _: int) -> Figure:
     """Draw how each network's energy divides over domains: one bar a network."""
     m, order = easel.m, easel.facts.by_domain
     share = 100 * m.atlas.domain_share()[order]
-    html = _drawn(
+    html = drawn(
         easel, charts.shares,
         pd.DataFrame(share, index=[m.number(k) for k in order], columns=m.atlas.domain_names),
         x_title="share of energy per token",
@@ -166,7 +108,7 @@ def connectome(easel: Easel, _: int) -> Figure | None:
     off = np.abs(values - np.eye(len(values)))
     limit = float(max(np.ceil(off.max() * 10) / 10, 0.1))
     best = [m.atlas.domain_names[d] for d in m.atlas.domain_share().argmax(axis=1)[order]]
-    html = _drawn(easel, charts.matrix, values, limit=limit, groups=best, unit="r")
+    html = drawn(easel, charts.matrix, values, limit=limit, groups=best, unit="r")
     return Figure(
         html=html,
         caption="Correlation of the networks' time courses, networks sorted by domain.",
@@ -205,7 +147,7 @@ def trust(easel: Easel, _: int) -> Figure | None:
         for (null, of), limit in m.assessment.limits().items()
         if of == figure and (figure != "again" or column == "again_seeds")
     }
-    html = _drawn(
+    html = drawn(
         easel, charts.points, points, levels=levels,
         titles=("% of variance that a network explains alone", title),
         alternative=f"{title} of each network",
@@ -227,7 +169,7 @@ def sizes(easel: Easel, _: int) -> Figure | None:
     if curve is None:
         return None
     table = curve.table().set_index("k")[["median_r"]]
-    html = _drawn(
+    html = drawn(
         easel, charts.lines, table, titles=("number of networks K", "median |r| of halves"),
         span=padded(table.index.astype(float).tolist()), top=1,
         alternative="Median split-half r by the number of networks",
@@ -252,7 +194,7 @@ def localizers(easel: Easel, _: int) -> Figure | None:
     if not groups:
         return None
     title = "difference between the conditions, in multiples of the usual strength"
-    html = _drawn(easel, charts.intervals, groups, title=title)
+    html = drawn(easel, interval_charts.intervals, groups, title=title)
     return Figure(
         html=html,
         caption="The networks that respond most to each localizer (q < 0.05), with the 95 % "
@@ -273,8 +215,9 @@ def lesions(easel: Easel, number: int) -> Figure | None:
     if not finite.size:
         return None
     limit = max(float(np.quantile(finite, 0.98)), 1e-6)
-    html = _drawn(
-        easel, charts.cells, pd.DataFrame(excess, index=names, columns=study.columns), limit=limit,
+    html = drawn(
+        easel, interval_charts.cells,
+        pd.DataFrame(excess, index=names, columns=study.columns), limit=limit,
         dotted=q < LEVEL, unit="nats", alternative="Loss change of each lesion in each column",
     )  # fmt: skip
     return Figure(
@@ -291,7 +234,7 @@ def layers(easel: Easel, _: int) -> Figure:
     """Draw the share of units that stay in each layer, by plan."""
     m, frame = easel.m, kept_units(easel.m).set_index("layer")
     names = [label(plan) for plan in m.plans][:_MOST_MODELS]
-    html = _drawn(
+    html = drawn(
         easel, charts.lines, 100 * frame[names].div(frame["dense"], axis=0),
         titles=("layer", "% of units that stay"), span=(-0.5, m.atlas.layout.n_layers - 0.5),
         top=105, alternative="Share of units that stay in each layer, by plan",
@@ -321,7 +264,7 @@ def perplexity(easel: Easel, number: int) -> Figure | None:
     shown = {
         name: part.loc[[k for k in models if k in part.index]] for name, part in groups.items()
     }
-    html = _drawn(
+    html = drawn(
         easel, charts.dots, shown, models, value="difference", error="difference_error",
         title="nats per token above dense, ± 1 SE",
     )  # fmt: skip

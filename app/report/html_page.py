@@ -16,7 +16,8 @@ from markupsafe import Markup
 from app.figures.markup import visible
 from app.figures.theme import PALETTES
 from app.html_files.base import check_file, colours, environment, fonts, write_page
-from app.report.figures import FIGURES, Easel, Figure, draw, in_body
+from app.report.easel import Easel, Figure, in_body
+from app.report.figures import FIGURES, draw
 from fnprune_core import __version__
 from fnprune_core.atlas.membership import MARK, MARK_SAYS
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from app.figures.base import Picture, safe, style
+from app.figures.distinct import network_colours, qualitative
 from app.figures.marks import UNCHANGED, cells, note, points, rule, ticks
 from app.figures.raster import to_int8
-from app.figures.theme import Palette, greys, network_colours, qualitative, steps
+from app.figures.theme import Palette, greys, steps
 
 LIMIT = 3.0
 

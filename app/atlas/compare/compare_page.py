@@ -5,7 +5,7 @@ import streamlit as st
 
 from app.atlas.compare import data as cache
 from app.atlas.compare import panels
-from app.atlas.compare.figures import (
+from app.atlas.compare.likeness_figures import (
     likeness_chart,
     matrix_order,
     r_histogram,

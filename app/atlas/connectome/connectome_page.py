@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app.atlas.connectome import body, over_time, panels
+from app.atlas.connectome import body, groups, over_time, panels
 from app.atlas.connectome.options import PICTURES, change, options
 from app.widgets import atlas_frame, frame
 from app.widgets.controls import choose
@@ -12,7 +12,7 @@ SHOW = {
     "matrix": panels.show_matrix,
     "graph": panels.show_graph,
     "body": body.show_body,
-    "groups": panels.show_groups,
+    "groups": groups.show_groups,
     "time": over_time.show_time,
 }
 

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from app.figures.base import Picture, safe, style
+from app.figures.distinct import qualitative
 from app.figures.marks import cells, line, note, rule
 from app.figures.matrix import Arrangement, hover_name, limit_of, pair_scale
-from app.figures.theme import Palette, qualitative, rgba, steps
+from app.figures.theme import Palette, rgba, steps
 
 _ROW, _TITLE = 96, 30  # pixels
 

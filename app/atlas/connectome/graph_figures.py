@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from scipy.cluster.hierarchy import dendrogram
 
 from app.figures.base import Picture, safe, style
+from app.figures.distinct import linear_rgb, qualitative
 from app.figures.marks import UNCHANGED, line, points, small, ticks
 from app.figures.matrix import Measure, hover_name
-from app.figures.theme import Palette, linear_rgb, qualitative, rgba
+from app.figures.theme import Palette, rgba
 
 _WIDTHS = (1.0, 2.0, 3.5)
 # Least distance of two nodes as a share of the picture: a node and its number

@@ -3,7 +3,8 @@
 import streamlit as st
 
 from app.atlas.atlas_tasks import embed
-from app.figures.embedding import Colouring, networks_map, units_map
+from app.figures.embedding.networks import networks_map
+from app.figures.embedding.units import Colouring, units_map
 from app.shell import recipes
 from app.shell.caches import embedding as cache
 from app.widgets import atlas_frame, frame, job_progress, lasso

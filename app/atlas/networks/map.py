@@ -8,8 +8,7 @@ import streamlit as st
 from app.atlas.networks import body, options, picked_unit, thresholds
 from app.atlas.networks.options import MapOptions
 from app.figures.base import Picture
-from app.figures.maps import unit_at
-from app.figures.networks import MAP_COLUMNS, network_map
+from app.figures.maps import MAP_COLUMNS, network_map, unit_at
 from app.shell import glossary, recipes, resources, session_state, view_fields, view_state
 from app.shell.caches import atlas_maps, directions, trust
 from app.shell.caches import networks as network_page

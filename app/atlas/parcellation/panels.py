@@ -8,7 +8,7 @@ import streamlit as st
 
 from app.atlas.parcellation import data as cache
 from app.atlas.parcellation.figures import Look
-from app.figures.networks import parcellation_map
+from app.figures.maps import parcellation_map
 from app.shell import recipes, resources, view_state, wording
 from app.shell.caches import directions
 from app.shell.codec import flag, parameter

@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from app.atlas import random_directions
-from app.figures.theme import network_colours
+from app.figures.distinct import network_colours
 from app.shell import resources, view_state, wording
 from app.shell.caches import networks
 from app.widgets import frame

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app.figures.base import in_words
-from app.figures.theme import network_colours
+from app.figures.distinct import network_colours
 from app.shell.caches.nilearn import Scan
 from app.widgets import frame
 from app.widgets.controls import download, table

@@ -1,114 +1,23 @@
 """Panels of the Unit page: the choice of the unit, and each thing that is measured of it."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import streamlit as st
-from numpy.typing import ArrayLike
 
 from app.atlas import spared_words
 from app.atlas.unit import data as cache
+from app.atlas.unit.choice import rows, select, short_label
 from app.atlas.unit.figures import unit_domains, unit_loadings, unit_place
 from app.figures.markup import signed, token_strip
-from app.shell import recipes, resources, session_state, view_state, wording
+from app.shell import recipes, resources, view_state, wording
 from app.shell.caches import atlas_maps
 from app.widgets import frame, model_offer
-from app.widgets.controls import button, table
+from app.widgets.controls import table
 from app.widgets.gallery import bar_list
 from app.widgets.picture import draw_picture
 from fnprune_core.atlas.decoding import LogitEffect
 from fnprune_core.atlas.network_atlas import NetworkAtlas, Passage
-
-_N_STARTING = 12
-
-
-def selected_unit(atlas: NetworkAtlas, network: int) -> int:
-    """Return the view's unit, or the selected network's strongest if it names none that exists."""
-    unit = view_state.view().unit
-    if 0 <= unit < atlas.layout.n_units:
-        return unit
-    strongest = int(cache.ranked(atlas.id, network)[0])
-    if unit >= 0:
-        st.warning(
-            f"There is no unit {unit:,}: this model's run from 0 to {atlas.layout.n_units - 1:,}. "
-            f"The strongest unit of network {network} is shown.",
-            icon=":material/info:",
-        )
-    return strongest
-
-
-def select(unit: int) -> None:
-    """Select another unit in the view."""
-    view_state.change(unit=unit)
-
-
-def label(atlas: NetworkAtlas, unit: int) -> str:
-    """Return a unit's layer and index, in words."""
-    return short_label(atlas, unit).replace(" · ", ", unit ")
-
-
-def short_label(atlas: NetworkAtlas, unit: int) -> str:
-    """Return a unit's layer and index, for a list."""
-    layer, index = atlas.layout.locate(unit)
-    return f"layer {int(layer)} · {int(index):,}"
-
-
-def chooser(atlas: NetworkAtlas, network: int, unit: int) -> None:
-    """Draw the choice of the unit: by layer and index, or by |z| in the selected network."""
-    ranking = cache.ranked(atlas.id, network)
-    place = int(np.flatnonzero(ranking == unit)[0])
-    layer, index = (int(i) for i in atlas.layout.locate(unit))
-    keys = f"unit-layer-{unit}", f"unit-index-{unit}"
-
-    def select_by_number() -> None:
-        in_layer = int(session_state.widget(keys[0]))
-        last = atlas.layout.widths[in_layer] - 1
-        select(int(atlas.layout.flat(in_layer, min(int(session_state.widget(keys[1])), last))))
-
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        st.number_input(
-            "Layer",
-            0,
-            atlas.layout.n_layers - 1,
-            layer,
-            key=keys[0],
-            on_change=select_by_number,
-            width=120,
-        )
-        st.number_input(
-            "Unit in its layer", 0, atlas.layout.widths[layer] - 1, index,
-            key=keys[1], on_change=select_by_number, width=150,
-        )  # fmt: skip
-        for name, icon, step in (("Stronger", "arrow_upward", -1), ("Weaker", "arrow_downward", 1)):
-            button(
-                name,
-                icon,
-                key=f"unit-{name}",
-                is_off=not 0 <= place + step < len(ranking),
-                does=select,
-                args=(int(ranking[min(max(place + step, 0), len(ranking) - 1)]),),
-                help=f"The unit next to this one by |z| in network {network}",
-            )
-    widths = sorted(set(atlas.layout.widths))
-    last = f"{widths[0] - 1:,}" if len(widths) == 1 else f"{widths[0] - 1:,} to {widths[-1] - 1:,}"
-    st.caption(
-        f"Layers run from 0 to {atlas.layout.n_layers - 1}, units from 0 to {last}. "
-        f"Number {place + 1:,} of {len(ranking):,} units by |z| in network {network}."
-    )
-
-
-def starting_points(atlas: NetworkAtlas, network: int, unit: int) -> None:
-    """List the selected network's strongest units."""
-    units = cache.ranked(atlas.id, network)[:_N_STARTING]
-    z = atlas.maps[network, units]
-    bar_list(
-        _rows(units, z, [short_label(atlas, u) for u in units], [signed(v, ".1f") for v in z]),
-        key="unit-start",
-        on_pick=select,
-        selected=unit,
-        name=f"Strongest units of network {network}",
-    )
 
 
 def numbers(atlas: NetworkAtlas, unit: int) -> None:
@@ -144,7 +53,7 @@ def networks(atlas: NetworkAtlas, network: int, unit: int) -> None:
     order = np.argsort(-np.abs(z), kind="stable")[:6]
     titles = [f"{k} · {names[k]}" for k in order]
     bar_list(
-        _rows(order, z[order], titles, [f"z {signed(z[k], '.1f')}" for k in order]),
+        rows(order, z[order], titles, [f"z {signed(z[k], '.1f')}" for k in order]),
         key="unit-networks",
         on_pick=lambda k: view_state.change(network=k),
         selected=network,
@@ -241,23 +150,11 @@ def _units(atlas: NetworkAtlas, units: Sequence[int], values: Sequence[float], *
     strongest = np.abs(atlas.maps[:, list(units)]).argmax(axis=0)
     notes = [f"{signed(v, '.2f')} · net {k}" for v, k in zip(values, strongest, strict=True)]
     bar_list(
-        _rows(units, values, [short_label(atlas, u) for u in units], notes),
+        rows(units, values, [short_label(atlas, u) for u in units], notes),
         key=key,
         on_pick=select,
         name="Units, each with its strongest network",
     )
-
-
-def _rows(
-    ids: Iterable[int], values: ArrayLike, names: Sequence[str], notes: Sequence[str]
-) -> list[dict[str, Any]]:
-    """Return rows of `bar_list`, each as long as its share of the largest magnitude."""
-    shares = np.asarray(values, dtype=np.float64)
-    shares = shares / max(float(np.abs(shares).max()), 1e-12)
-    return [
-        {"id": int(id), "name": name, "note": note, "share": share}
-        for id, name, note, share in zip(ids, names, notes, shares.tolist(), strict=True)
-    ]
 
 
 def weights(atlas: NetworkAtlas, unit: int) -> None:

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app.atlas.unit import panels
+from app.atlas.unit import choice, panels
 from app.widgets import atlas_frame, frame
 from app.widgets.search import bookmarks
 from app.widgets.search.copy_link import copy_link
@@ -13,18 +13,18 @@ from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 def show(atlas: NetworkAtlas, network: int) -> None:
     """Draw all panels of the selected unit."""
-    unit = panels.selected_unit(atlas, network)
+    unit = choice.selected_unit(atlas, network)
     left, right = st.columns([2, 5], gap="large")
     with left:
         st.subheader(f"Strongest of network {network}", anchor=False)
-        panels.starting_points(atlas, network, unit)
+        choice.starting_points(atlas, network, unit)
     with right:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.subheader(panels.label(atlas, unit).capitalize(), anchor=False, width="content")
+            st.subheader(choice.label(atlas, unit).capitalize(), anchor=False, width="content")
             item = Item(kind="unit", number=unit)
             bookmarks.toggle(atlas, item, key="unit-bookmark")
             copy_link(link_of(item), what=f"unit {unit}", key="unit-link")
-        panels.chooser(atlas, network, unit)
+        choice.chooser(atlas, network, unit)
         with frame.explaining():
             panels.numbers(atlas, unit)
         panels.networks(atlas, network, unit)

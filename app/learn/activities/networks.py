@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 from scipy.stats import norm
 
-from app.figures import networks
+from app.figures import maps
 from app.learn import data as cache
 from app.learn import figures as drawn
 from app.learn.activities.shared import pick_network
@@ -73,7 +73,7 @@ def _draw_network(atlas: NetworkAtlas, network: int, z: float) -> None:
     """Draw a network in the body; without places, by layers."""
     limit = max(atlas_maps.colour_limit(atlas.id, z), nilearn.motor_limit(z))
     if resources.cortex(atlas.id) is None:
-        picture = networks.network_map(
+        picture = maps.network_map(
             atlas.layer_map(network),
             atlas.depth_profile(network, z=z),
             network=network,

@@ -9,11 +9,13 @@ import streamlit as st
 from app.pruning import data as shared
 from app.pruning import training_note
 from app.pruning.data import title
-from app.pruning.figures import ABOVE_DENSE, AXES, PERPLEXITY, Level, Quantity, trade_chart
-from app.pruning.plan_rows import score_label, trade_table
+from app.pruning.figures import ABOVE_DENSE, PERPLEXITY, Quantity
+from app.pruning.plan_rows import score_label
 from app.pruning.plans import data as cache
 from app.pruning.plans import runs
 from app.pruning.plans.sweep_tasks import SweepJob, SweepSoFar, run_sweep
+from app.pruning.plans.trade_figures import AXES, Level, trade_chart
+from app.pruning.plans.trade_rows import trade_table
 from app.shell import recipes, resources, session_state, view_state, wording
 from app.shell.jobs.job import Job
 from app.shell.text_choice import TextChoice

@@ -1,6 +1,7 @@
 """The colour of each network, the same in every picture of an atlas."""
 
-from app.figures.theme import Mode, Palette, network_palette
+from app.figures.distinct import network_palette
+from app.figures.theme import Mode, Palette
 from app.shell import resources
 from app.shell.caching import cached
 from fnprune_core.atlas.topography.laid_out import has_cortex

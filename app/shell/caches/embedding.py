@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from app.figures.embedding import NetworkPoints, UnitPoints
+from app.figures.embedding.networks import NetworkPoints
+from app.figures.embedding.units import UnitPoints
 from app.shell import resources
 from app.shell.caching import cached
 from fnprune_core.atlas.embedding import Embedding, embedding_id, has_embedding, open_embedding

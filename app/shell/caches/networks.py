@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from app.figures.theme import colour_distances
+from app.figures.distinct import colour_distances
 from app.shell import resources, wording
 from app.shell.caches import trust
 from app.shell.caches.colours import network_colours

@@ -1,12 +1,10 @@
 import numpy as np
 import pytest
 
-from app.atlas.compare.figures import (
-    Side,
+from app.atlas.compare.figures import Side, pair_domains, pair_maps
+from app.atlas.compare.likeness_figures import (
     likeness_chart,
     matrix_order,
-    pair_domains,
-    pair_maps,
     r_histogram,
     similarity_matrix,
 )

@@ -6,7 +6,8 @@ from drawings import EVIL, FNC, a_matrix, arrangement, sent, similarity
 
 from app.atlas.connectome.dynamics_figures import Course, dynamic_course, state_strip, states
 from app.atlas.connectome.graph_figures import Nodes, graph, spaced, tree
-from app.figures.theme import PALETTES, PAPER, READING_ROOM, qualitative
+from app.figures.distinct import qualitative
+from app.figures.theme import PALETTES, PAPER, READING_ROOM
 from fnprune_core.atlas import connectome
 
 

@@ -10,7 +10,8 @@ from app.atlas.parcellation import data as cache
 from app.atlas.parcellation import panels
 from app.atlas.parcellation.figures import Look
 from app.atlas.parcellation.panels import ParcelOptions
-from app.figures.theme import READING_ROOM, qualitative
+from app.figures.distinct import qualitative
+from app.figures.theme import READING_ROOM
 from app.shell import codec, resources
 from app.shell.caches import colours
 from app.shell.images import files as images

@@ -6,14 +6,9 @@ from driving import finish, press, said, view
 from lesioned import each_network
 
 from app.experiments.lesions import data as cache
-from app.experiments.lesions.figures import (
-    EXCESS,
-    lesion_cell,
-    lesion_matrix,
-    patient_bars,
-    strength_curve,
-)
+from app.experiments.lesions.figures import EXCESS, lesion_cell, patient_bars, strength_curve
 from app.experiments.lesions.matrix import protocol_text
+from app.experiments.lesions.matrix_figures import lesion_matrix
 from app.figures.markup import signed
 from app.figures.theme import READING_ROOM
 from app.shell import recipes, resources

@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 
-from app.figures.embedding import Colouring, NetworkPoints, UnitPoints, networks_map, units_map
-from app.figures.theme import PAPER, READING_ROOM, qualitative
+from app.figures.distinct import qualitative
+from app.figures.embedding.networks import NetworkPoints, networks_map
+from app.figures.embedding.units import Colouring, UnitPoints, units_map
+from app.figures.theme import PAPER, READING_ROOM
 
 NAMES = ["<b>a</b>", "b", "c"]
 

@@ -3,8 +3,7 @@ import pytest
 
 from app.atlas.networks.map import of_pole
 from app.atlas.networks.options import of_pole as values_of_pole
-from app.figures.maps import unit_at
-from app.figures.networks import network_map
+from app.figures.maps import network_map, unit_at
 from app.figures.theme import PAPER
 
 Z = np.random.default_rng(0).normal(0, 2, (4, 54)).astype(np.float32)

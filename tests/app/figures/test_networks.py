@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from drawings import WIDTHS, ragged_map, sent
 
-from app.figures import layer_profile, networks, raster
+from app.figures import layer_profile, maps, networks, raster
 from app.figures.base import Picture
 from app.figures.markup import token_strip
 from app.figures.theme import PALETTES, PAPER, READING_ROOM
@@ -28,14 +28,14 @@ def table(n_networks: int = 6) -> pd.DataFrame:
 def a_map(palette=READING_ROOM, **options) -> Picture:
     values = ragged_map()
     profile = np.nanmean(np.abs(values) > 2, axis=1)
-    return networks.network_map(
+    return maps.network_map(
         values, profile, network=3, threshold=2.0, limit=6.0, palette=palette, **options
     )
 
 
 PICTURES = {
     "map": a_map,
-    "parcellation": lambda palette=READING_ROOM: networks.parcellation_map(
+    "parcellation": lambda palette=READING_ROOM: maps.parcellation_map(
         raster.by_layer(np.arange(sum(WIDTHS)) % 5 - 1, WIDTHS, fill=-2),
         n_networks=4,
         palette=palette,
@@ -105,7 +105,7 @@ def test_map_shows_only_what_is_beyond_the_threshold() -> None:
 def test_wide_map_is_pooled_to_the_screen_without_losing_its_peak() -> None:
     values = np.zeros((2, 11_008), dtype=np.float32)
     values[1, 7_777] = -9.0
-    picture = networks.network_map(
+    picture = maps.network_map(
         values, np.zeros(2), network=0, threshold=3.0, limit=9.0, palette=READING_ROOM
     )
     trace = picture.figure.data[0]
@@ -123,7 +123,7 @@ def test_map_counts_in_its_text_alternative() -> None:
 
 def test_map_without_any_unit_beyond_the_threshold() -> None:
     values = np.zeros((2, 5), dtype=np.float32)
-    picture = networks.network_map(
+    picture = maps.network_map(
         values, np.zeros(2), network=1, threshold=3.0, limit=9.0, palette=PAPER
     )
     assert "no unit" in picture.alternative

@@ -3,20 +3,17 @@
 import numpy as np
 import pytest
 
-from app.figures.markup import HUE_OPACITY, MAX_OPACITY
-from app.figures.theme import (
-    PALETTES,
+from app.figures.distinct import (
     SIGHT,
     colour_distances,
-    diverging_scale,
-    faded,
     linear_rgb,
     network_palette,
     parcel_scale,
     qualitative,
-    rgb,
     spread,
 )
+from app.figures.markup import HUE_OPACITY, MAX_OPACITY
+from app.figures.theme import PALETTES, diverging_scale, faded, rgb
 
 _XYZ = np.array(
     [

@@ -15,11 +15,10 @@ from app.pruning.figures import (
     ALL,
     MARKS,
     PERPLEXITY,
-    Level,
     comparison_chart,
     overlap_profile,
-    trade_chart,
 )
+from app.pruning.plans.trade_figures import Level, trade_chart
 from app.pruning.prune_tasks import PLAN
 from fnprune_core.evaluation.alike import alike
 from fnprune_core.evaluation.results import DENSE, paired_difference

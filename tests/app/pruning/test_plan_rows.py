@@ -3,15 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.pruning.plan_rows import (
-    Measured,
-    Wanted,
-    filtered,
-    lines,
-    numeric,
-    runs,
-    trade_table,
-)
+from app.pruning.plan_rows import Measured, Wanted, filtered, numeric, runs
+from app.pruning.plans.trade_rows import lines, trade_table
 from fnprune_core.evaluation.history import Measurement, PlanRecord
 from fnprune_core.plans.plan import PlanSettings
 

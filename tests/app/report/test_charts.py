@@ -10,10 +10,11 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 
+from app.figures.distinct import network_palette
 from app.figures.drawing import cold_hot
 from app.figures.markup import short, visible
-from app.figures.theme import PALETTES, network_palette
-from app.report import charts
+from app.figures.theme import PALETTES
+from app.report import charts, interval_charts
 from app.report.inline_svg import inline_svg, paper
 
 EVIL = '</style><img src=//evil.x onerror=a()>"'
@@ -184,7 +185,7 @@ def test_intervals_of_all_groups_share_one_scale_that_is_written_once() -> None:
     frame = pd.DataFrame(
         {"label": ["a", "b"], "value": [1.0, -2], "low": [1.1, -3], "high": [2, -1]}
     )
-    drawn = charts.intervals(
+    drawn = interval_charts.intervals(
         {"one": frame, "two": 2 * frame.assign(label="")}, palette=PAPER, title="x"
     )
     first, second = (chart.figure.axes[0] for chart in drawn)
@@ -203,7 +204,7 @@ def test_cells_have_a_dot_where_it_is_asked_and_no_colour_where_there_is_no_numb
     table = pd.DataFrame([[0.5, -1.0], [np.nan, 0.0]], index=["l 0", "l 1"], columns=["a", "b"])
     dotted = np.array([[False, True], [False, False]])
     given = {"limit": 1.0, "palette": PAPER, "unit": "nats", "alternative": "loss"}
-    chart = charts.cells(table, dotted=dotted, **given)
+    chart = interval_charts.cells(table, dotted=dotted, **given)
     axes, _ = chart.figure.axes
     (picture,) = axes.images
     assert np.array_equal(picture.get_array().filled(np.nan), table, equal_nan=True)
@@ -229,7 +230,9 @@ def test_charts_are_whole_and_safe_whatever_is_drawn() -> None:
     frame = pd.DataFrame(
         {"label": [EVIL, "b"], "value": [1.0, -2.0], "low": [0.5, -2.5], "high": [1.5, -1.5]}
     )
-    found = svg(*charts.intervals({EVIL: frame, "second": frame}, palette=PAPER, title="x"))
+    found = svg(
+        *interval_charts.intervals({EVIL: frame, "second": frame}, palette=PAPER, title="x")
+    )
     assert [tag for tag, _ in found.tags].count("svg") == 2
     errors = frame.set_index("label").assign(error=[0.1, np.nan])
     dotted = svg(dots({"a": errors, "$x_2$ \ufffe\n\u202e": errors}, list(errors.index)))

@@ -1,0 +1,1 @@
+"""Pictures of embeddings: units and networks as points in a plane."""
