@@ -7,6 +7,7 @@ A unit is one input column of the MLP's output projection. Everything that knows
 modules, `Conv1D`'s transposed weights or a config's attribute for the width stands here.
 """
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeGuard
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeGuard
 import torch
 from torch import Tensor, nn
 
-from fnprune_core.errors import UnsupportedArchitectureError
+from fnprune_core.errors import SettingsError, UnsupportedArchitectureError
 from fnprune_core.models.attention_modules import (
     GPT_2,
     GPT_NEOX,
@@ -25,10 +26,14 @@ from fnprune_core.models.attention_modules import (
     AttentionModules,
 )
 from fnprune_core.models.layout import UnitLayout
+from fnprune_core.models.mixtures.places import UNITS, Mixture
+from fnprune_core.models.mixtures.stacked import Stacked
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel
     from transformers.pytorch_utils import Conv1D
+
+    from fnprune_core.models.mixtures.units import ExpertUnits
 
 BiasHome = Literal["always", "switch", "none"]
 
@@ -73,6 +78,8 @@ class Architecture:
         model may lack.
     attention : AttentionModules
         Where the heads are; `UNPROVEN` where no cut of heads is proven.
+    mixture : Mixture or None
+        Where experts are, in layers that choose among some.
     """
 
     family: str
@@ -90,6 +97,7 @@ class Architecture:
     output_norm: str = ""
     before_unembedding: str = ""
     attention: AttentionModules = SEPARATE
+    mixture: Mixture | None = None
 
 
 # What Llama's descendants share; `replace` says what differs.
@@ -203,19 +211,52 @@ def layers_of(model: "PreTrainedModel", architecture: Architecture) -> list[nn.M
 
 
 def output_projections(model: "PreTrainedModel", architecture: Architecture) -> list[nn.Module]:
-    """Return the output projection of each layer's MLP."""
-    return [
-        layer.get_submodule(architecture.output_projection)
-        for layer in layers_of(model, architecture)
-    ]
+    """Return the output projection of each layer's MLP, or of all experts of its mixture."""
+    return [output_of(layer, architecture) for layer in layers_of(model, architecture)]
+
+
+def experts_of(layer: nn.Module, architecture: Architecture) -> "ExpertUnits | None":
+    """Return the units of a layer's mixture, or None where it has an MLP."""
+    block = architecture.mixture.block_of(layer) if architecture.mixture else None
+    units: ExpertUnits | None = None if block is None else getattr(block, UNITS)
+    return units
+
+
+def refuse_experts(architecture: Architecture, what: str) -> None:
+    """Raise an error if a model has experts, of something that needs an MLP in each layer."""
+    if architecture.mixture is not None:
+        raise SettingsError(
+            f"{what} needs an MLP in every layer; {architecture.family} chooses among experts.",
+            hint="Choose another score, or least squares as the compensation.",
+        )
+
+
+def output_path(layer: nn.Module, architecture: Architecture) -> str:
+    """Return the path from a layer to what its units enter."""
+    mixture = architecture.mixture
+    if mixture is None or mixture.block_of(layer) is None:
+        return architecture.output_projection
+    return f"{mixture.block}.{UNITS}"
+
+
+def output_of(layer: nn.Module, architecture: Architecture) -> nn.Module:
+    """Return what a layer's units enter: one projection."""
+    return layer.get_submodule(output_path(layer, architecture))
+
+
+def feeding_of(layer: nn.Module, architecture: Architecture) -> list[nn.Module]:
+    """Return the modules whose outputs become a layer's units."""
+    experts = experts_of(layer, architecture)
+    if experts is not None:
+        return list(experts.feeding)
+    return [layer.get_submodule(path) for path in architecture.feeding]
 
 
 def feeding_modules(
     model: "PreTrainedModel", architecture: Architecture, layer: int
 ) -> list[nn.Module]:
     """Return the modules whose outputs become the units of `layer`."""
-    module = layers_of(model, architecture)[layer]
-    return [module.get_submodule(path) for path in architecture.feeding]
+    return feeding_of(layers_of(model, architecture)[layer], architecture)
 
 
 def feeding_rows(architecture: Architecture, units: Tensor, width: int) -> Tensor:
@@ -237,8 +278,29 @@ def _is_transposed(module: nn.Module) -> "TypeGuard[Conv1D]":
 
 
 def weight_of(module: nn.Module) -> Tensor:
-    """Return a projection's weight as (outputs, inputs), whichever way it is stored."""
+    """Return a projection's weight as (outputs, inputs), whichever way it is stored.
+
+    Of a mixture of experts a copy, put together of all of its experts'.
+    """
+    if isinstance(module, Stacked):
+        return module.stacked_weight()
     return outputs_by_inputs(module, module.get_parameter("weight"))
+
+
+def sample_of(module: nn.Module) -> Tensor:
+    """Return a parameter of a projection, for its dtype and device; no weight is copied."""
+    return module.sample if isinstance(module, Stacked) else module.get_parameter("weight")
+
+
+def n_values(module: nn.Module) -> int:
+    """Return how many entries a projection's weight has."""
+    return module.n_values if isinstance(module, Stacked) else weight_of(module).numel()
+
+
+def n_parameters(module: nn.Module) -> int:
+    """Return how many parameters a projection has, its bias among them."""
+    bias = bias_of(module)
+    return n_values(module) + (0 if bias is None else bias.numel())
 
 
 def outputs_by_inputs(module: nn.Module, values: Tensor) -> Tensor:
@@ -260,11 +322,15 @@ def unit_layout(model: "PreTrainedModel", architecture: Architecture) -> UnitLay
     UnsupportedArchitectureError
         If a module is missing, or a feeding module's outputs are not the projection's inputs.
     """
-    widths = []
+    widths, expert_sizes = [], []
     for index, layer in enumerate(layers_of(model, architecture)):
         try:
-            projection = layer.get_submodule(architecture.output_projection)
-            width = weight_of(projection).shape[1]
+            experts = experts_of(layer, architecture)
+            if experts is not None:
+                widths.append(experts.n_units)
+                expert_sizes.append(experts.expert_sizes)
+                continue
+            width = weight_of(output_of(layer, architecture)).shape[1]
             n_outputs = [
                 weight_of(layer.get_submodule(path)).shape[0] for path in architecture.feeding
             ]
@@ -285,7 +351,8 @@ def unit_layout(model: "PreTrainedModel", architecture: Architecture) -> UnitLay
                     hint="fnprune cannot tell what the units of this model are.",
                 )
         widths.append(width)
-    return UnitLayout(tuple(widths))
+        expert_sizes.append((width,))
+    return UnitLayout(tuple(widths), tuple(expert_sizes) if architecture.mixture else ())
 
 
 def bias_with(module: nn.Module, added: Tensor | None) -> Tensor | None:
@@ -319,6 +386,17 @@ def replace_weight(module: nn.Module, weight: Tensor, bias: Tensor | None) -> No
         module.out_features, module.in_features = outputs, inputs
 
 
+def add_bias(module: nn.Module, added: Tensor) -> None:
+    """Add to a projection's bias, (outputs,); it gets one if it has none."""
+    bias, sample = bias_of(module), sample_of(module)
+    added = added.to(sample.device, torch.float32)
+    total = (added if bias is None else bias.float() + added).to(sample.dtype)
+    if isinstance(module, Stacked):
+        module.register_parameter("bias", nn.Parameter(total, requires_grad=False))
+    else:
+        replace_weight(module, weight_of(module), total)
+
+
 def kept_part(
     values: Tensor, kept: Tensor, *, new: Tensor | None = None, masks: bool = False, dim: int = 0
 ) -> Tensor:
@@ -347,6 +425,41 @@ def cut_rows(
         module,
         kept_part(weight_of(module), kept, new=new, masks=masks),
         None if bias is None else kept_part(bias, kept, masks=masks),
+    )
+
+
+def cut_units(
+    layer: nn.Module,
+    architecture: Architecture,
+    kept: Tensor,
+    *,
+    columns: Tensor | None = None,
+    feeding: Sequence[Tensor] = (),
+    masks: bool = False,
+    widths: Sequence[int] | None = None,
+) -> None:
+    """Keep some units of a layer, which is changed; or all, with zeros for the others' weights.
+
+    Parameters
+    ----------
+    kept : Tensor (n,)
+        Sorted indices within the layer.
+    columns, feeding : Tensor (hidden, n); sequence of Tensor (rows of n units, inputs), optional
+        Refitted weights in place of those that stay.
+    widths : sequence of int, optional
+        Of a mixture, see `ExpertUnits.cut`.
+    """
+    experts = experts_of(layer, architecture)
+    if experts is not None:
+        experts.cut(kept, columns=columns, masks=masks, widths=widths)
+        return
+    output = output_of(layer, architecture)
+    weight = weight_of(output)
+    rows = feeding_rows(architecture, kept, weight.shape[1])
+    for position, module in enumerate(feeding_of(layer, architecture)):
+        cut_rows(module, rows, new=feeding[position] if feeding else None, masks=masks)
+    replace_weight(
+        output, kept_part(weight, kept, new=columns, masks=masks, dim=1), bias_of(output)
     )
 
 
@@ -380,8 +493,8 @@ def feeding_row_norms(model: "PreTrainedModel", architecture: Architecture) -> T
     with torch.no_grad():
         for layer in layers_of(model, architecture):
             squares = [
-                weight_of(layer.get_submodule(path)).cpu().double().square().sum(dim=1)
-                for path in architecture.feeding
+                weight_of(module).cpu().double().square().sum(dim=1)
+                for module in feeding_of(layer, architecture)
             ]
             layer_norms.append(
                 torch.stack([by_unit(architecture, each) for each in squares]).sum(dim=0)

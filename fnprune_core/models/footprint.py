@@ -10,6 +10,8 @@ from fnprune_core.inputs.records import record_of
 from fnprune_core.models.architectures import (
     feeding_modules,
     layers_of,
+    n_parameters,
+    n_values,
     output_projections,
     weight_of,
 )
@@ -81,8 +83,8 @@ class Dimensions:
         for layer, module in enumerate(output_projections(model, architecture)):
             modules = [module, *feeding_modules(model, architecture, layer)]
             width = anatomy.widths[layer]
-            biases = sum(p.numel() for m in modules[1:] for p in m.parameters() if p.ndim == 1)
-            macs.append(sum(weight_of(m).numel() for m in modules) // width)
+            biases = sum(n_parameters(m) - n_values(m) for m in modules[1:])
+            macs.append(sum(map(n_values, modules)) // width)
             parameters.append(macs[-1] + biases // width)
         matrices = _matrix_entries(layers_of(model, architecture))
         if architecture.before_unembedding and _has_module(model, architecture.before_unembedding):

@@ -14,9 +14,13 @@ from fnprune_core.errors import FingerprintMismatchError, SettingsError
 from fnprune_core.models.architectures import (
     Architecture,
     BiasHome,
-    feeding_modules,
+    feeding_of,
     known_architecture,
+    layers_of,
+    n_parameters,
+    output_of,
     output_projections,
+    sample_of,
     text_config,
     unit_layout,
     value_of,
@@ -89,7 +93,7 @@ class LanguageModel:
     @property
     def dtype(self) -> torch.dtype:
         """The dtype of the weights."""
-        return weight_of(output_projections(self.model, self.architecture)[0]).dtype
+        return sample_of(output_projections(self.model, self.architecture)[0]).dtype
 
     @property
     def attention(self) -> AttentionLayout:
@@ -144,15 +148,14 @@ class LanguageModel:
         config = self.config
         n_heads = int(config.num_attention_heads)
         parameters = {id(p): p for p in self.model.parameters()}.values()
-        mlp = [
-            parameter
-            for layer in range(self.layout.n_layers)
+        n_mlp_parameters = sum(
+            n_parameters(module)
+            for layer in layers_of(self.model, self.architecture)
             for module in (
-                *feeding_modules(self.model, self.architecture, layer),
-                output_projections(self.model, self.architecture)[layer],
+                *feeding_of(layer, self.architecture),
+                output_of(layer, self.architecture),
             )
-            for parameter in module.parameters()
-        ]
+        )
         return Anatomy(
             name=self.name,
             family=self.architecture.family,
@@ -165,7 +168,7 @@ class LanguageModel:
             head_size=int(value_of(config, "head_dim") or config.hidden_size // n_heads),
             vocabulary_size=int(config.vocab_size),
             n_parameters=sum(p.numel() for p in parameters),
-            n_mlp_parameters=sum(p.numel() for p in mlp),
+            n_mlp_parameters=n_mlp_parameters,
             parameter_bytes=sum(p.numel() * p.element_size() for p in parameters),
             dtype=str(self.dtype).removeprefix("torch."),
             device=str(self.device),

@@ -1,7 +1,7 @@
 """Layout of units: their (layer, index) and flat numbers. The only module with offsets."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TypeVar
 
@@ -21,14 +21,23 @@ class UnitLayout:
     ----------
     widths : tuple of int
         Units per layer. The flat order is layer by layer.
+    expert_sizes : tuple of tuple of int
+        Units of each expert of each layer, in their order; a layer without experts has one number.
+        Empty in a model without experts. Layouts are equal whether or not they say it.
     """
 
     widths: tuple[int, ...]
+    expert_sizes: tuple[tuple[int, ...], ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         if not self.widths or min(self.widths) < 1:
             raise SettingsError(
                 f"A layout needs at least one unit in every layer, got {self.widths}."
+            )
+        if self.expert_sizes and tuple(map(sum, self.expert_sizes)) != self.widths:
+            raise SettingsError(
+                f"The experts' units do not add up to the layers': {self.expert_sizes[:3]}…, "
+                f"{self.widths[:3]}…."
             )
 
     @property
@@ -40,6 +49,19 @@ class UnitLayout:
     def n_units(self) -> int:
         """Number of units of all layers."""
         return sum(self.widths)
+
+    @property
+    def by_expert(self) -> "UnitLayout":
+        """The same units with experts in the place of layers, or the layout itself without any."""
+        if not self.expert_sizes:
+            return self
+        return UnitLayout(tuple(size for sizes in self.expert_sizes for size in sizes))
+
+    def experts_of(self, layer: int) -> list[slice]:
+        """Return the units of each expert within a layer; one slice where it has no experts."""
+        sizes = self.expert_sizes[layer] if self.expert_sizes else self.widths[layer : layer + 1]
+        ends = np.cumsum(sizes).tolist()
+        return [slice(end - size, end) for end, size in zip(ends, sizes, strict=True)]
 
     @property
     def offsets(self) -> NDArray[np.int64]:

@@ -40,7 +40,10 @@ def _config_class(stock: Any) -> Any:
 def _model_class(stock: Any) -> Any:
     def __init__(self: Any, config: Any, *args: Any, **options: Any) -> None:
         stock.__init__(self, config, *args, **options)
-        _resize(self, config.layer_widths, **config.mlp_modules)
+        if getattr(config, "parameter_shapes", None):
+            _reshape(self, config.parameter_shapes)
+        else:
+            _resize(self, config.layer_widths, **config.mlp_modules)
         if getattr(config, "attention_modules", None):
             _resize_attention(self, config.attention_modules)
 
@@ -51,6 +54,15 @@ def _model_class(stock: Any) -> Any:
         "config_class": globals().get(config_name) or __getattr__(config_name),
     }
     return type(PREFIX + stock.__name__, (stock,), members)
+
+
+def _reshape(model: nn.Module, shapes: dict[str, list[int]]) -> None:
+    """Replace parameters by some of other shapes, by name: those of experts."""
+    for name, shape in shapes.items():
+        path, _, own = name.rpartition(".")
+        module = model.get_submodule(path)
+        old = module.get_parameter(own)
+        setattr(module, own, nn.Parameter(old.new_zeros(shape), old.requires_grad))
 
 
 def _resize(

@@ -17,6 +17,7 @@ from fnprune_core.models.architectures import (
     feeding_modules,
     feeding_rows,
     output_projections,
+    sample_of,
     weight_of,
 )
 from fnprune_core.models.attention import attention_outputs
@@ -179,7 +180,7 @@ def _edit_outputs(
         factors = [layer_kept.astype(np.float64) for layer_kept in kept]
     scales = [
         torch.from_numpy(np.array(layer_factors)).to(
-            device=weight_of(module).device, dtype=weight_of(module).dtype
+            device=sample_of(module).device, dtype=sample_of(module).dtype
         )
         for layer_factors, module in zip(factors, projections, strict=True)
     ]
@@ -231,7 +232,7 @@ def _edit_feeding(
         feeding = feeding_modules(language_model.model, architecture, layer)
         for module, weight in zip(feeding, refit.feeding, strict=True):
             modules.append(module)
-            new_rows.append((rows.to(weight_of(module).device), weight))
+            new_rows.append((rows.to(sample_of(module).device), weight))
     if not modules:
         return nullcontext()
 

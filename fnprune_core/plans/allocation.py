@@ -35,6 +35,9 @@ class Budget:
     weights : sequence of float
         How much of its units a layer gives beside the others; only ``weighted`` looks at them.
         Empty weighs all layers alike.
+    kinds : tuple of int
+        With a multiple, ``uniform`` keeps the same number in all layers of one kind; empty where
+        they are all of one.
     what : str
         What the units are called.
     """
@@ -47,6 +50,7 @@ class Budget:
     pinned: NDArray[np.bool_] | None = None
     turn: NDArray[np.float64] | None = None
     weights: Sequence[float] = ()
+    kinds: tuple[int, ...] = ()
     what: str = "units"
 
     @property
@@ -194,10 +198,14 @@ def uniform(budget: Budget) -> NDArray[np.int64]:
     if budget.multiple is None:
         return removed
     widths = np.asarray(budget.layout.widths, dtype=np.int64)
-    kept_width = int(
-        _round_to_multiple(budget, np.full_like(widths, (widths - removed).max())).min()
-    )
-    return np.maximum(widths - kept_width, 0)
+    kept = widths - removed
+    kinds = np.asarray(budget.kinds or np.zeros(len(widths)))
+    for kind in np.unique(kinds):
+        kept[kinds == kind] = kept[kinds == kind].max()
+    kept = _round_to_multiple(budget, kept)
+    for kind in np.unique(kinds):
+        kept[kinds == kind] = kept[kinds == kind].min()
+    return np.asarray(np.maximum(widths - kept, 0), dtype=np.int64)
 
 
 def protected_ends(n_layers: int) -> tuple[int, int]:

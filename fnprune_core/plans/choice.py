@@ -52,9 +52,10 @@ def choose_units(
 ) -> Choice:
     """Return the lowest-scored units of each layer, within the allocation's budget.
 
-    Ties go by index. The ratio is met to one unit, or with a multiple undercut as little as the
-    rounding allows. Sink units and those pinned to stay never go; those pinned to go always do,
-    sink units or not.
+    Of a mixture of experts, the uniform allocation takes the same share of every expert, so that
+    all stay equally wide. Ties go by index. The ratio is met to one unit, or with a multiple
+    undercut as little as the rounding allows. Sink units and those pinned to stay never go; those
+    pinned to go always do, sink units or not.
 
     Parameters
     ----------
@@ -79,22 +80,29 @@ def choose_units(
                 hint="Let at least one unit stay.",
             )
     protected = (pinned_keep if sinks is None else sinks | pinned_keep) & ~pinned
+    # Rows of checkpoints hold experts that are equally wide.
+    parts = layout.by_expert if settings.allocation == "uniform" else layout
     budget = Budget(
-        layout=layout,
+        layout=parts,
         n_removed=round(settings.ratio * layout.n_units),
         scores=scores,
         protected=protected,
         pinned=pinned,
         multiple=settings.multiple,
         weights=settings.layer_weights,
+        kinds=parts.widths if parts is not layout else (),
     )
     counts = allocate(settings.allocation, budget)
     ranks = np.where(protected, np.inf, np.where(pinned, -np.inf, scores))
-    removed = tuple(
-        np.flatnonzero(lowest(layer_ranks, int(count)))
-        for layer_ranks, count in zip(layout.split(ranks), counts, strict=True)
+    goes = np.concatenate(
+        [
+            lowest(part_ranks, int(count))
+            for part_ranks, count in zip(parts.split(ranks), counts, strict=True)
+        ]
     )
-    return Choice(removed=removed, layout=layout, scores=scores, protected=protected)
+    return Choice(
+        removed=layout.removed_of(~goes), layout=layout, scores=scores, protected=protected
+    )
 
 
 def group_counts(

@@ -20,6 +20,7 @@ from fnprune_core.recording.recording import Recording
 from fnprune_core.scores.brain_surgeon import DAMPING, damped
 
 RIDGE = 0.3
+_ENOUGH_TOKENS_PER_UNIT = 10.0  # for that ridge
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
@@ -36,11 +37,14 @@ class CalibrationStatistics:
         Σ_t w_t x_t x_tᵀ / Σ_t w_t over all tokens, dummy tokens with weight 1.
     gram_mean : ndarray (units,) or None
         Σ_t w_t x_t / Σ_t w_t over the same tokens as the Gram matrix.
+    ridge : float
+        How strongly refits are pulled to the old columns.
     """
 
     mean: Array
     gram: Array | None = None
     gram_mean: Array | None = None
+    ridge: float = RIDGE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +123,8 @@ def least_squares_refit(
     """Return refitted kept columns: min Σ_t w_t ‖W x − V x_kept − b‖² + λ Σ_j G_jj ‖ΔW_j‖².
 
     The ridge, λ = `RIDGE`, pulls towards the old columns, each scaled by its own energy. So much
-    of it generalises best from ten or twenty tokens a unit, as long as sink units stay.
+    of it generalises best from ten or twenty tokens a unit, as long as sink units stay; an expert
+    that saw fewer gets more of it (`ridge_for`).
     """
     gram, mean = statistics.gram, statistics.gram_mean
     if gram is None or mean is None:
@@ -129,7 +134,7 @@ def least_squares_refit(
     energy = np.diag(gram)[kept]
     floor = max(1e-9 * energy.mean(), np.finfo(np.float64).tiny)  # dead units stay as they are
     system = moments[np.ix_(kept, kept)]
-    system[np.diag_indices_from(system)] += RIDGE * energy + floor
+    system[np.diag_indices_from(system)] += statistics.ridge * energy + floor
     target = weight[:, removed] @ moments[np.ix_(removed, kept)]
     change = _solved(system, target.T).T
     bias = weight[:, removed] @ mean[removed] - change @ mean[kept] if intercept else None
@@ -254,8 +259,9 @@ def compensate(
 
     Notes
     -----
-    Memory: a few matrices of one layer's units² in float64. Cost: O(tokens · units²) a layer in
-    which a cut that needs it removes units.
+    Experts are refitted each by itself, on the tokens that they saw. Memory: a few matrices of
+    one layer's, or one expert's, units² in float64. Cost: O(tokens · units²) for each in which a
+    cut that needs it removes units.
     """
     pairs = [(cut, compensation_named(cut.compensation)) for cut in cuts]
     projections = output_projections(language_model.model, language_model.architecture)
@@ -270,20 +276,69 @@ def compensate(
         progress=progress, cancel=cancel,
     )  # fmt: skip
     for layer, module in layers:
-        statistics = CalibrationStatistics(mean=means[recording.layout.layer_slice(layer)])
-        if any(row.needs_gram and len(cut.removed[layer]) for cut, row in pairs):
-            counted = np.where(recording.is_dummy, 1.0, weights)
-            gram, gram_mean = recording.weighted_gram(layer, counted)
-            statistics = replace(statistics, gram=gram, gram_mean=gram_mean)
         with torch.no_grad():
             weight = weight_of(module).cpu().double().numpy()
-        for (cut, row), refits in zip(pairs, results, strict=True):
-            removed = cut.removed[layer]
-            has_refit = len(removed) > 0
-            refits.append(
-                row.refit(weight, removed, statistics, cut.intercept) if has_refit else Refit()
+        parts: list[list[Refit]] = [[] for _ in cuts]
+        for units in recording.layout.experts_of(layer):
+            removed_here = [_within(units, cut.removed[layer]) for cut in cuts]
+            statistics = CalibrationStatistics(
+                mean=means[recording.layout.layer_slice(layer)][units]
             )
+            needs_gram = [
+                row.needs_gram and len(removed) > 0
+                for removed, (_, row) in zip(removed_here, pairs, strict=True)
+            ]
+            if any(needs_gram):
+                counted = np.where(recording.is_dummy, 1.0, weights)
+                gram, gram_mean = recording.weighted_gram(layer, counted, part=units)
+                ridge = ridge_for(recording, layer, units)
+                statistics = replace(statistics, gram=gram, gram_mean=gram_mean, ridge=ridge)
+            own = weight[:, units]
+            for (cut, row), removed, refits in zip(pairs, removed_here, parts, strict=True):
+                refits.append(
+                    row.refit(own, removed, statistics, cut.intercept) if len(removed) else Refit()
+                )
+        for cut, results_of_cut, refits in zip(cuts, results, parts, strict=True):
+            results_of_cut.append(_joined(refits, weight, cut.removed[layer], recording, layer))
     return results
+
+
+def ridge_for(recording: Recording, layer: int, units: slice) -> float:
+    """Return the ridge for one expert: `RIDGE`, and more if it saw under ten tokens a unit."""
+    share = recording.expert_shares(layer)
+    if share is None:
+        return RIDGE
+    index = recording.layout.experts_of(layer).index(units)
+    n_tokens = float(share[index]) * recording.n_tokens
+    n_enough = _ENOUGH_TOKENS_PER_UNIT * float(units.stop - units.start)
+    return float(RIDGE * max(1.0, n_enough / max(n_tokens, 1.0)))
+
+
+def _within(units: slice, removed: Indices) -> Indices:
+    """Return those of a layer's units that lie in a part of it, by their numbers there."""
+    is_here = (removed >= units.start) & (removed < units.stop)
+    return np.asarray(removed[is_here] - units.start, dtype=np.int64)
+
+
+def _joined(
+    refits: Sequence[Refit], weight: Array, removed: Indices, recording: Recording, layer: int
+) -> Refit:
+    """Return the refit of a layer whose experts were refitted each by itself."""
+    if len(refits) == 1:
+        return refits[0]
+    biases = [refit.bias for refit in refits if refit.bias is not None]
+    columns = None
+    if any(refit.columns is not None for refit in refits):
+        columns = torch.cat(
+            [
+                _tensor(np.delete(weight[:, units], _within(units, removed), axis=1))
+                if refit.columns is None
+                else refit.columns
+                for refit, units in zip(refits, recording.layout.experts_of(layer), strict=True)
+            ],
+            dim=1,
+        )
+    return Refit(columns=columns, bias=sum(biases[1:], biases[0]) if biases else None)
 
 
 def _tensor(values: Array) -> Tensor:

@@ -11,7 +11,12 @@ from numpy.typing import NDArray
 from fnprune_core.atlas.network_atlas import open_atlas
 from fnprune_core.errors import PlanError
 from fnprune_core.machine import memory
-from fnprune_core.models.architectures import feeding_modules, output_projections
+from fnprune_core.models.architectures import (
+    feeding_modules,
+    n_parameters,
+    n_values,
+    output_projections,
+)
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.silencing import Refit
 from fnprune_core.plans.allocation import allocation_named
@@ -373,9 +378,9 @@ def share_of_parameters(
         output_projections(language_model.model, language_model.architecture)
     ):
         width = language_model.layout.widths[layer]
-        per_unit = module.get_parameter("weight").numel() // width
+        per_unit = n_values(module) // width
         for feeding in feeding_modules(language_model.model, language_model.architecture, layer):
-            per_unit += sum(parameter.numel() for parameter in feeding.parameters()) // width
+            per_unit += n_parameters(feeding) // width
         n_removed += per_unit * len(removed[layer])
     return n_removed / language_model.anatomy().n_parameters
 

@@ -16,7 +16,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from fnprune_core.errors import NonFiniteError
-from fnprune_core.models.architectures import feeding_modules, output_projections, weight_of
+from fnprune_core.models.architectures import (
+    feeding_modules,
+    output_projections,
+    refuse_experts,
+    weight_of,
+)
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.silencing import Refit
 from fnprune_core.plans.plan import PruningPlan
@@ -96,6 +101,7 @@ def reconstruct(  # noqa: PLR0913 - a stage has its inputs, options, progress an
     Cost: see ``estimates``. A bfloat16 model is trained with
     bfloat16 products and float32 weights. Distillation: Hinton et al., arXiv 1503.02531.
     """
+    refuse_experts(language_model.architecture, "Training")
     training = training or Training()
     token_weights = np.where(windows.is_dummy, 1.0, weights)
     training_sessions, held_out = split_sessions(windows, training.held_out)

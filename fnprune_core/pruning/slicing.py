@@ -1,7 +1,7 @@
 """Cut units out of a copy of a model: irreversible, really smaller."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,10 +11,11 @@ from fnprune_core.errors import PlanError
 from fnprune_core.models import modeling_per_layer
 from fnprune_core.models.architectures import (
     Architecture,
+    add_bias,
     bias_of,
-    cut_rows,
-    feeding_modules,
-    feeding_rows,
+    cut_units,
+    layers_of,
+    output_of,
     output_projections,
     replace_weight,
     text_config,
@@ -25,9 +26,9 @@ from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.silencing import AttentionCut, Refit
 from fnprune_core.models.structure.proposals import set_in_config
 from fnprune_core.plans.plan import PruningPlan
+from fnprune_core.pruning.expert_widths import Kind, groups_of, plain_widths, say_widths
 from fnprune_core.pruning.head_slicing import (
     attention_has_bias,
-    cut_columns,
     cut_heads,
     give_biases,
     per_layer_attention,
@@ -100,22 +101,38 @@ def _cut_copy(
     refits: Sequence[Refit] | None,
     *,
     masks: bool,
+    widths: Mapping[Kind, int] | None = None,
 ) -> "PreTrainedModel":
-    """Return a copy without the plan's units, or with zeros for their weights."""
+    """Return a copy without the plan's units, or with zeros for their weights.
+
+    Parameters
+    ----------
+    widths : mapping, optional
+        Of experts of each kind, where zeros are to fill those that keep fewer units.
+    """
     plan.check_for(language_model)
     with language_model.lock:
         model = copy.deepcopy(language_model.model)
     architecture = language_model.architecture
-    projections = output_projections(model, architecture)
     with torch.no_grad():
-        for layer, kept in enumerate(plan.kept):
-            index = torch.from_numpy(kept)
-            rows = feeding_rows(architecture, index, plan.layout.widths[layer])
-            refit = refits[layer] if refits is not None else Refit()
-            for position, module in enumerate(feeding_modules(model, architecture, layer)):
-                new = refit.feeding[position] if refit.feeding else None
-                cut_rows(module, rows, new=new, masks=masks)
-            cut_columns(projections[layer], index, refit=refit, masks=masks)
+        for index, layer in enumerate(layers_of(model, architecture)):
+            refit = refits[index] if refits is not None else Refit()
+            kept = torch.from_numpy(plan.kept[index])
+            groups = {} if widths is None else groups_of(layer, architecture)
+            if widths is not None and "MLP" in groups:
+                groups["MLP"].cut([kept], width=widths["MLP"], columns=refit.columns, masks=masks)
+            else:
+                cut_units(
+                    layer,
+                    architecture,
+                    kept,
+                    columns=refit.columns,
+                    feeding=refit.feeding,
+                    masks=masks,
+                    widths=None if widths is None else [widths[kind] for kind in groups],
+                )
+            if refit.bias is not None:
+                add_bias(output_of(layer, architecture), refit.bias)
     if plan.n_removed_groups:
         cuts = _attention_cuts(plan, refits)
         cut_heads(model, architecture, language_model.attention, cuts, masks=masks)
@@ -138,6 +155,8 @@ def slice_uniformly(
         or a plain config of the family cannot say that there are fewer heads.
     """
     _check_bias_home(language_model, refits)
+    if language_model.architecture.mixture is not None:
+        return _slice_experts(language_model, plan, refits)
     if not language_model.architecture.width_attribute:
         raise PlanError(f"{NO_WIDTH}.", hint="Export in the masked or per-layer form.")
     if not plan.is_uniform:
@@ -159,6 +178,25 @@ def slice_uniformly(
     return prune(language_model, plan, refits=refits)
 
 
+def _slice_experts(
+    language_model: LanguageModel, plan: PruningPlan, refits: Sequence[Refit] | None
+) -> "PreTrainedModel":
+    """Return a smaller copy whose experts are as wide as the widest of their kind must be.
+
+    Zeros fill those that keep fewer units; none has to where the plan's allocation is uniform.
+    """
+    if plan.n_removed_groups:
+        raise PlanError(
+            "The uniform form of a mixture of experts holds no cut of attention.",
+            hint="Export it in the masked form, or plan with an attention ratio of 0.",
+        )
+    plan.check_for(language_model)
+    widths, values = plain_widths(language_model.model, language_model.architecture, plan)
+    model = _cut_copy(language_model, plan, refits, masks=False, widths=widths)
+    say_widths(model, values)
+    return model
+
+
 def slice_per_layer(
     language_model: LanguageModel,
     plan: PruningPlan,
@@ -170,13 +208,22 @@ def slice_per_layer(
     Its config says how many KV groups each layer has, too. It has a home for a bias in every
     family.
     """
-    model = prune(language_model, plan, refits=refits)
     architecture = language_model.architecture
-    has_bias = give_biases(output_projections(model, architecture))
+    if architecture.mixture is not None:
+        _check_bias_home(language_model, refits)
+    model = prune(language_model, plan, refits=refits)
+    has_experts = architecture.mixture is not None
+    has_bias = not has_experts and give_biases(output_projections(model, architecture))
     model_class = getattr(modeling_per_layer, modeling_per_layer.PREFIX + type(model).__name__)
     values = {name: value for name, value in model.config.to_dict().items() if name != "model_type"}
     config = model_class.config_class(**values)
     config.layer_widths = list(plan.kept_widths)
+    if has_experts:
+        dense = {name: p.shape for name, p in language_model.model.named_parameters()}
+        shapes = {name: p.shape for name, p in model.named_parameters()}
+        config.parameter_shapes = {
+            name: list(shape) for name, shape in shapes.items() if shape != dense[name]
+        }
     config.mlp_modules = {
         "layers": architecture.layers,
         "feeding": list(architecture.feeding),

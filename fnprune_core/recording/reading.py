@@ -40,12 +40,15 @@ class ReadWindows:
         NaN for the first token of each window.
     is_finite : ndarray of bool (windows, n_units)
         Whether a unit's activations are all finite.
+    expert_tokens : ndarray of int32 (windows, experts of all layers)
+        How many tokens were routed to each expert; none in a model without experts.
     """
 
     signals: NDArray[np.float16]
     per_session: dict[str, NDArray[np.floating]]
     log_probabilities: NDArray[np.float32]
     is_finite: NDArray[np.bool_]
+    expert_tokens: NDArray[np.int32]
 
 
 class Reader:
@@ -85,13 +88,20 @@ class Reader:
             for name, code in {**PER_SESSION, "largest": "f4"}.items()
         }
 
+        n_experts = [len(sizes) for sizes in layout.expert_sizes]
+        expert_tokens = torch.zeros(n_windows, sum(n_experts), dtype=torch.int32)
         here = threading.local()  # passes run side by side: which rows this one reads
 
         def keep(layer: int, x: Tensor) -> None:
             units = layout.layer_slice(layer)
             stored = signals[here.rows, :, units]
             # Some families (OPT) lay all tokens of a batch in one row.
-            found = self._store(x.detach().reshape(len(stored), n_tokens, -1), stored)
+            x = x.detach().reshape(len(stored), n_tokens, -1)
+            if layout.expert_sizes:
+                start = sum(n_experts[:layer])
+                for expert, own in enumerate(layout.experts_of(layer), start=start):
+                    expert_tokens[here.rows, expert] = x[..., own].any(-1).sum(-1).int().cpu()
+            found = self._store(x, stored)
             for name, values in found.items():
                 kept[name][here.rows, units] = values.to("cpu")
 
@@ -115,6 +125,7 @@ class Reader:
             per_session={name: kept[name].numpy() for name in PER_SESSION},
             log_probabilities=log_probabilities,
             is_finite=kept["largest"].isfinite().numpy(),
+            expert_tokens=expert_tokens.numpy(),
         )
 
     def _store(self, x: Tensor, signals: Tensor) -> dict[str, Tensor]:

@@ -142,6 +142,11 @@ def record(
                 "model_name": language_model.name,
                 "model_source": language_model.source,
                 "widths": list(layout.widths),
+                **(
+                    {"expert_sizes": layout.expert_sizes, "expert_shares": writer.expert_shares()}
+                    if layout.expert_sizes
+                    else {}
+                ),
                 "windows": _windows_facts(windows),
                 "perplexity": float(np.exp(-tokens["log_probability"].mean())),
                 "seed": settings.seed,

@@ -143,7 +143,9 @@ class Recording(SessionMoments):
 
     def _open(self, manifest: dict[str, Any]) -> None:
         folder = self.folder
-        layout = UnitLayout(tuple(manifest["widths"]))
+        layout = UnitLayout(
+            tuple(manifest["widths"]), tuple(map(tuple, manifest.get("expert_sizes", ())))
+        )
         self.fingerprint: str = manifest["inputs"]["fingerprint"]
         self.model_name: str = manifest["model_name"]
         self.dtype: str = manifest["inputs"]["dtype"]
@@ -278,25 +280,27 @@ class Recording(SessionMoments):
         return (centre.double() + shift).numpy(), variance.numpy()
 
     def weighted_gram(
-        self, layer: int, weights: NDArray[np.floating]
+        self, layer: int, weights: NDArray[np.floating], *, part: slice = slice(None)
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return Σ_t w_t x_t x_tᵀ / Σ_t w_t of a layer, (units, units), and the weighted mean.
 
-        Memory: two matrices of units², one in float64. Cost: O(tokens · units²), half of it saved
-        by symmetry; what comes next is read meanwhile.
+        Of some neighbouring units of it, if `part` says which. Memory: two matrices of units²,
+        one in float64. Cost: O(tokens · units²), half of it saved by symmetry; what comes next is
+        read meanwhile.
         """
         if self.summary is not None:
-            return self.summary.weighted_gram(layer, weights)
-        width = self.layout.widths[layer]
+            gram, mean = self.summary.weighted_gram(layer, weights)
+            return gram[part, part], mean[part]
+        width = len(range(self.layout.widths[layer])[part])
         gram, weighted_sum = np.zeros((width, width)), np.zeros(width)
         with ThreadPoolExecutor(max_workers=1) as reader:
             runs = deque(runs_of_sessions(self, _TOKENS_AT_ONCE))
-            waiting = reader.submit(self._signals_of, runs[0], layer)
+            waiting = reader.submit(self._signals_of, runs[0], layer, part)
             while runs:
                 sessions = runs.popleft()
                 x = waiting.result()
                 if runs:
-                    waiting = reader.submit(self._signals_of, runs[0], layer)
+                    waiting = reader.submit(self._signals_of, runs[0], layer, part)
                 tokens = slice(
                     self.session_slice(sessions[0]).start, self.session_slice(sessions[-1]).stop
                 )
@@ -308,8 +312,13 @@ class Recording(SessionMoments):
         gram /= total
         return gram, weighted_sum / total
 
-    def _signals_of(self, sessions: range, layer: int) -> NDArray[np.float32]:
-        return np.concatenate([self.session(session, layer=layer) for session in sessions])
+    def _signals_of(self, sessions: range, layer: int, part: slice) -> NDArray[np.float32]:
+        return np.concatenate([self.session(session, layer=layer)[:, part] for session in sessions])
+
+    def expert_shares(self, layer: int) -> NDArray[np.float64] | None:
+        """Return the share of all tokens that each expert of a layer saw; None without experts."""
+        shares = self.manifest.get("expert_shares")
+        return None if shares is None else np.asarray(shares[layer], dtype=np.float64)
 
     def layer_statistics(self) -> pd.DataFrame:
         """Return one row a layer: units, alive, mean |mean|, median and maximum deviation."""

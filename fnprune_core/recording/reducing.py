@@ -85,6 +85,7 @@ _NOTHING = ReadWindows(
     per_session={},
     log_probabilities=np.zeros((0, 0), dtype=np.float32),
     is_finite=np.zeros((0, 0), dtype=np.bool_),
+    expert_tokens=np.zeros((0, 0), dtype=np.int32),
 )
 
 

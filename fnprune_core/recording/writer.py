@@ -20,6 +20,7 @@ from fnprune_core.texts.windows import Windows
 
 SIGNALS = "signals.f16"
 LOG_P = "log_probabilities.f4"
+EXPERT_TOKENS = "expert_tokens.i4"
 PROGRESS = "progress.json"
 _COMMIT_S = 2.0  # a kill loses what was read since then; syncing more often waits for the disk
 
@@ -49,6 +50,7 @@ class Writer:
         names = [
             SIGNALS if keep == "all" else DUMMY,
             LOG_P,
+            *([EXPERT_TOKENS] if layout.expert_sizes else []),
             *(f"{n}.{code}" for n, code in PER_SESSION.items()),
         ]
         self._paths = [folder / name for name in names]
@@ -90,6 +92,15 @@ class Writer:
         """Return the log-probability of each token."""
         return np.fromfile(self.folder / LOG_P, dtype=np.float32)
 
+    def expert_shares(self) -> list[list[float]]:
+        """Return the share of all tokens that each expert saw, by layer; empty without experts."""
+        if not self.layout.expert_sizes:
+            return []
+        ends = np.cumsum([len(sizes) for sizes in self.layout.expert_sizes])
+        counts = np.fromfile(self.folder / EXPERT_TOKENS, dtype=np.int32).reshape(-1, ends[-1])
+        shares = counts.sum(axis=0) / self.windows.n_tokens
+        return [layer.tolist() for layer in np.split(shares, ends[:-1])]
+
     def sums(self) -> dict[str, dict[str, Any]]:
         """Return the checksums of files that were written from their start, by name."""
         if self._keep != "all" or not self._is_from_start:
@@ -109,6 +120,9 @@ class Writer:
         else:
             self._write_dummies(sessions, read)
         self._write(LOG_P, read.log_probabilities, 4 * start)
+        if self.layout.expert_sizes:
+            offset = read.expert_tokens.itemsize * read.expert_tokens.shape[1] * sessions.start
+            self._write(EXPERT_TOKENS, read.expert_tokens, offset)
         for name, code in PER_SESSION.items():
             size = np.dtype(code).itemsize * self.layout.n_units
             self._write(f"{name}.{code}", read.per_session[name], size * sessions.start)

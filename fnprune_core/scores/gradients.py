@@ -15,6 +15,7 @@ from fnprune_core.models.architectures import (
     feeding_modules,
     output_projections,
     outputs_by_inputs,
+    refuse_experts,
 )
 from fnprune_core.models.hooks import edit_projections
 from fnprune_core.models.language_model import LanguageModel
@@ -48,6 +49,7 @@ def weight_sensitivity(
     model, architecture = language_model.model, language_model.architecture
     projections = output_projections(model, architecture)
     feeding = [feeding_modules(model, architecture, layer) for layer in range(len(projections))]
+    refuse_experts(architecture, "A score by gradients of weights")
     modules = [*projections, *(module for layer in feeding for module in layer)]
     names = _weight_names(model, modules)
     weights = [module.get_parameter("weight") for module in modules]

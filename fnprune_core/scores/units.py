@@ -108,10 +108,11 @@ def brain_surgeon(inputs: ScoreInputs, weights: NDArray[np.float64]) -> Scores:
         enumerate(projections), stage="brain surgeon", unit="layers", total=len(projections),
         progress=recorded.progress, cancel=recorded.cancel,
     ):  # fmt: skip
-        gram, _ = recorded.recording.weighted_gram(layer, weights)
         with torch.no_grad():
             weight = weight_of(projection).cpu().double().numpy()
-        errors.append(removal_errors(weight, gram))
+        for units in recorded.recording.layout.experts_of(layer):
+            gram, _ = recorded.recording.weighted_gram(layer, weights, part=units)
+            errors.append(removal_errors(weight[:, units], gram))
     return np.concatenate(errors)
 
 

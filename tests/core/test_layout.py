@@ -36,6 +36,12 @@ COVERED_ELSEWHERE: dict[str, str] = {
     "in core/localizers/test_run.py.",
     "models/attention_modules.py": "Data alone: every family is cut by it in "
     "core/pruning/test_head_slicing.py, and read by it in core/models/test_attention.py.",
+    "models/mixtures/experts.py": "Experts are cut and read as the units of a layer: "
+    "core/models/mixtures/test_units.py.",
+    "models/structure/mixtures.py": "Each form of mixture that it finds: "
+    "core/models/mixtures/test_units.py.",
+    "pruning/expert_widths.py": "The uniform form of each kind of mixture: "
+    "core/models/mixtures/test_units.py.",
     "models/structure/proof.py": "What structure proposes is proven: "
     "core/models/structure/test_proposals.py.",
     "pruning/search/trials.py": "What two searches share: core/pruning/search/test_allocation.py "

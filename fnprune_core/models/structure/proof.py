@@ -21,9 +21,12 @@ from fnprune_core.models.architectures import (
     Architecture,
     bias_of,
     cut_rows,
-    feeding_rows,
+    cut_units,
+    experts_of,
     kept_part,
     layers_of,
+    output_of,
+    output_path,
     output_projections,
     replace_weight,
     weight_of,
@@ -31,6 +34,7 @@ from fnprune_core.models.architectures import (
 from fnprune_core.models.attention import attention_layout
 from fnprune_core.models.attention_modules import UNPROVEN
 from fnprune_core.models.hooks import edit_projections
+from fnprune_core.models.mixtures.units import attach
 from fnprune_core.models.modeling_per_layer import set_head_counts
 from fnprune_core.models.structure.proposals import (
     completed,
@@ -102,6 +106,7 @@ def proven_architecture(model: "PreTrainedModel") -> Architecture:
     _check_causal(model)
     failures = []
     for proposal in propose(model):
+        attach(model, proposal)
         layers = _telling_layers(model, proposal)
         failed = [proof for proof in prove_units(model, proposal, layers) if not proof.holds]
         if not failed:
@@ -179,7 +184,10 @@ def prove_units(
     def cut(layer: nn.Module) -> Tensor:
         return _cut_units(architecture, layer)
 
-    return _prove(model, architecture, layers, architecture.output_projection, cut)
+    def output(layer: nn.Module) -> str:
+        return output_path(layer, architecture)
+
+    return _prove(model, architecture, layers, output, cut)
 
 
 def prove_logits(model: "PreTrainedModel", architecture: Architecture) -> LayerProof:
@@ -203,15 +211,19 @@ def prove_logits(model: "PreTrainedModel", architecture: Architecture) -> LayerP
 
 
 def _cut_units(architecture: Architecture, layer: nn.Module) -> Tensor:
-    """Cut every third unit out of a layer, which is changed; return those that stay."""
-    output = layer.get_submodule(architecture.output_projection)
-    width = weight_of(output).shape[1]
+    """Cut every third unit out of a layer, and a whole expert; return those that stay.
+
+    The layer is changed.
+    """
+    experts = experts_of(layer, architecture)
+    output = output_of(layer, architecture)
+    width = weight_of(output).shape[1] if experts is None else experts.n_units
     kept = torch.arange(width, dtype=torch.int64)
-    kept = kept[kept % 3 > 0]
-    rows = feeding_rows(architecture, kept, width)
-    for path in architecture.feeding:
-        cut_rows(layer.get_submodule(path), rows)
-    _cut_columns(output, kept)
+    stays = kept % 3 > 0
+    if experts is not None:
+        stays &= kept >= experts.expert_sizes[0]
+    kept = kept[stays]
+    cut_units(layer, architecture, kept)
     return kept
 
 
@@ -246,27 +258,33 @@ def prove_groups(
         set_head_counts(layer, layout.counts(attention), len(groups))
         return kept
 
-    return _prove(model, architecture, layers, attention.output, cut)
+    return _prove(model, architecture, layers, lambda _: attention.output, cut)
 
 
 def _prove(
     model: "PreTrainedModel",
     architecture: Architecture,
     layers: Sequence[int],
-    output: str,
+    output: Callable[[nn.Module], str],
     cut: Callable[[nn.Module], Tensor],
 ) -> list[LayerProof]:
     """Compare cut and silenced copies of layers; `cut` changes a layer and says what it kept."""
-    holder = output.rpartition(".")[0]
     modules = [layers_of(model, architecture)[layer] for layer in layers]
-    calls = _calls(model, [module.get_submodule(holder) for module in modules])
+    paths = [output(module) for module in modules]
+    holders = [path.rpartition(".")[0] for path in paths]
+    calls = _calls(
+        model,
+        [module.get_submodule(holder) for module, holder in zip(modules, holders, strict=True)],
+    )
     proofs = []
-    for layer, module, call in zip(layers, modules, calls, strict=True):
+    for layer, module, path, holder, call in zip(
+        layers, modules, paths, holders, calls, strict=True
+    ):
         if call is None:
             proofs.append(LayerProof(layer=layer, reason=f"{holder or 'it'} is not called"))
             continue
         try:
-            difference, effect = _compare(module, holder, output, cut, call)
+            difference, effect = _compare(module, holder, path, cut, call)
             proofs.append(LayerProof(layer=layer, difference=difference, effect=effect))
         except Exception as error:  # noqa: BLE001 -- a wrong cut fails anywhere in a model's code
             reason = (str(error).splitlines() or [""])[0]
@@ -396,7 +414,7 @@ def _telling_layers(model: "PreTrainedModel", architecture: Architecture) -> lis
 def _with_norms(model: "PreTrainedModel", architecture: Architecture) -> Architecture:
     """Return the architecture with the norm between MLP and stream, and the norms' offset."""
     layer = layers_of(model, architecture)[0]
-    path = architecture.output_projection.rpartition(".")[0]
+    path = output_path(layer, architecture).rpartition(".")[0]
     norms = [
         name for name, module in layer.named_children() if "norm" in type(module).__name__.lower()
     ]

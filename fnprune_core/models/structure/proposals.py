@@ -25,13 +25,14 @@ from fnprune_core.models.architectures import (
     weight_of,
 )
 from fnprune_core.models.attention_modules import AttentionModules, Feeding, HeadCount
+from fnprune_core.models.structure.mixtures import is_mixture, propose_mixtures
+from fnprune_core.models.structure.shapes import feeding_names, projections
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel
 
 #: Parts of the names of modules that hold an MLP; others are tried after these.
 _MLP_NAMES = ("mlp", "ffn", "feed_forward", "feedforward")
-_MOST_SEPARATE = 2
 #: Names of attributes that count heads in an attention module, by what they count.
 _COUNT_NAMES = {
     "heads": ("num_heads", "n_heads", "num_attention_heads", "n_head"),
@@ -57,10 +58,13 @@ def propose(model: "PreTrainedModel") -> Iterator[Architecture]:
         )
     reason = "no list of its layers has an MLP of two or three matrices in every layer"
     for path, layers in _layer_lists(model, int(config.num_hidden_layers)):
-        if any(map(_has_experts, layers)):
-            reason = "its layers choose among experts, which are not cut yet"
-            continue
-        for proposal in _mlps(path, layers, int(config.hidden_size)):
+        hidden = int(config.hidden_size)
+        dense = [layer for layer in layers if not is_mixture(layer)]
+        found = _mlps(path, dense, hidden) if dense else []
+        if len(dense) < len(layers):
+            found = propose_mixtures(path, layers, hidden, found)
+            reason = "its layers choose among experts that lie in no known form, or in two places"
+        for proposal in found:
             reason = ""
             yield proposal
     if reason:
@@ -69,10 +73,6 @@ def propose(model: "PreTrainedModel") -> Iterator[Architecture]:
             hint="fnprune works on decoders whose every layer has one MLP: Llama, Qwen, Mistral, "
             "Gemma, GPT and alike.",
         )
-
-
-def _has_experts(model: nn.Module) -> bool:
-    return any("expert" in name.rpartition(".")[2] for name, _ in model.named_modules())
 
 
 def _layer_lists(model: nn.Module, n_layers: int) -> Iterator[tuple[str, list[nn.Module]]]:
@@ -91,36 +91,18 @@ def _sees(path: str) -> bool:
     return any(word in path for word in ("vision", "visual", "audio", "image", "encoder"))
 
 
-def is_projection(module: nn.Module) -> bool:
-    """Whether a module multiplies by a matrix that units can be cut from."""
-    from transformers.pytorch_utils import Conv1D
-
-    return isinstance(module, nn.Linear | Conv1D)
-
-
-def _projections(layer: nn.Module) -> dict[str, dict[str, tuple[int, int]]]:
-    """Return (outputs, inputs) of a layer's projections by the path of their parent, and name."""
-    found: dict[str, dict[str, tuple[int, int]]] = {}
-    for path, module in layer.named_modules():
-        if is_projection(module):
-            parent, _, name = path.rpartition(".")
-            outputs, inputs = weight_of(module).shape
-            found.setdefault(parent, {})[name] = (outputs, inputs)
-    return found
-
-
 def _mlps(path: str, layers: list[nn.Module], hidden: int) -> list[Architecture]:
     """Return the MLPs that all layers have at the same place, the likeliest first."""
-    shapes = [_projections(layer) for layer in layers]
+    shapes = [projections(layer) for layer in layers]
     ranked = []
     for parent, first in shapes[0].items():
         for output, (outputs, width) in first.items():
-            feeding = _feeding(first, output, hidden)
+            feeding = feeding_names(first, output, hidden)
             if outputs != hidden or not feeding:
                 continue
             names, n_fused = feeding
             if not all(
-                _feeding(each.get(parent, {}), output, hidden) == feeding for each in shapes
+                feeding_names(each.get(parent, {}), output, hidden) == feeding for each in shapes
             ):
                 continue
             start = f"{parent}." if parent else ""
@@ -139,42 +121,26 @@ def _mlps(path: str, layers: list[nn.Module], hidden: int) -> list[Architecture]
     return [each[2] for each in sorted(ranked, key=lambda each: each[:2])]
 
 
-def _feeding(
-    shapes: dict[str, tuple[int, int]], output: str, hidden: int
-) -> tuple[tuple[str, ...], int] | None:
-    """Return the names of what feeds an output projection, gate first, and how many are fused."""
-    if output not in shapes:
-        return None
-    width = shapes[output][1]
-    readers = {name: outputs for name, (outputs, inputs) in shapes.items() if inputs == hidden}
-    if width == hidden:
-        readers.pop(output, None)
-    if list(readers.values()) == [2 * width]:
-        return tuple(readers), 2
-    if readers and len(readers) <= _MOST_SEPARATE and set(readers.values()) == {width}:
-        return tuple(sorted(readers, key=lambda name: not _is_gate(name))), 1
-    return None
-
-
-def _is_gate(name: str) -> bool:
-    return "gate" in name or name in ("w1", "linear_1", "fc1", "c_fc_0")
-
-
 def completed(model: "PreTrainedModel", proposal: Architecture) -> Architecture:
     """Return a proposal with what the rest of the model says: final norm, config and biases.
 
     Its config is changed and the model rebuilt without weights for that, a few times.
     """
+    named = replace(
+        proposal,
+        family=_family(model),
+        model_types=(model.config.model_type,),
+        final_norm=_final_norm(model, proposal.layers),
+    )
+    if proposal.mixture is not None:
+        return named  # what its config says of widths: `fnprune_core.pruning.mixture_widths`
     layers = list(model.get_submodule(proposal.layers).children())
     parent = proposal.output_projection.rpartition(".")[0]
     projection = layers[0].get_submodule(proposal.output_projection)
     gated = len(proposal.feeding) * proposal.n_fused > 1
     bias_home, switch = _bias_home(model, proposal.layers, proposal.output_projection)
     return replace(
-        proposal,
-        family=_family(model),
-        model_types=(model.config.model_type,),
-        final_norm=_final_norm(model, proposal.layers),
+        named,
         activation=_activation(layers[0], parent) if gated else "",
         width_attribute=_width_attribute(model, proposal, weight_of(projection).shape[1]),
         bias_home=bias_home,
@@ -236,17 +202,18 @@ def set_in_config(config: "PretrainedConfig", path: str, value: Any) -> None:
     setattr(config, name, value)
 
 
-def _config_paths(model: "PreTrainedModel", matches: Callable[[str, Any], bool]) -> list[str]:
-    """Return the dotted paths of the text config's values for which `matches(name, value)`."""
+def config_paths(model: "PreTrainedModel", matches: Callable[[str, Any], bool]) -> dict[str, Any]:
+    """Return the text config's values for which `matches(name, value)`, by dotted path."""
     config = text_config(model)
     start = "".join(f"{name}." for name, value in vars(model.config).items() if value is config)
-    return [start + name for name, value in config.to_dict().items() if matches(name, value)]
+    values = config.to_dict().items()
+    return {start + name: value for name, value in values if matches(name, value)}
 
 
 def _width_attribute(model: "PreTrainedModel", proposal: Architecture, width: int) -> str:
     """Return the config's attribute that alone makes every layer's MLP narrower, or ""."""
     smaller = width // 2
-    for path in _config_paths(model, lambda _, value: type(value) is int and value == width):
+    for path in config_paths(model, lambda _, value: type(value) is int and value == width):
         other = rebuilt(model, {path: smaller})
         if other is None or not _shapes_follow(model, other, proposal, smaller):
             continue
@@ -275,7 +242,7 @@ def _bias_home(model: "PreTrainedModel", layers: str, output: str) -> tuple[Bias
     place = f"{layers}.0.{output}"
     if bias_of(model.get_submodule(place)) is not None:
         return "always", ""
-    for path in _config_paths(model, lambda name, value: "bias" in name and value is False):
+    for path in config_paths(model, lambda name, value: "bias" in name and value is False):
         other = rebuilt(model, {path: True})
         if other is not None and bias_of(other.get_submodule(place)) is not None:
             return "switch", path
@@ -291,7 +258,7 @@ def propose_attention(
     n_groups = int(value_of(config, "num_key_value_heads") or n_heads)
     layer = next(iter(model.get_submodule(architecture.layers).children()))
     mlp = {architecture.output_projection, *architecture.feeding}
-    for parent, shapes in _projections(layer).items():
+    for parent, shapes in projections(layer).items():
         start = f"{parent}." if parent else ""
         own = {name: shape for name, shape in shapes.items() if start + name not in mlp}
         outputs = [

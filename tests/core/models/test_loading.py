@@ -146,7 +146,7 @@ def test_what_is_no_whole_model_is_refused_with_a_hint(saved, spoil, says):
 @pytest.mark.parametrize(
     ("model_type", "reason"),
     {
-        "mixtral": "choose among experts",
+        "jetmoe": "choose among experts",
         "bart": "with an encoder",
         "no-such-type": "a newer transformers",
     }.items(),

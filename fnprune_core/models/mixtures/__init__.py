@@ -1,0 +1,1 @@
+"""Mixtures of experts: all units of a layer as one projection. Imports `models` alone."""
