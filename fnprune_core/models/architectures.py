@@ -357,12 +357,11 @@ def unit_layout(model: "PreTrainedModel", architecture: Architecture) -> UnitLay
 
 def bias_with(module: nn.Module, added: Tensor | None) -> Tensor | None:
     """Return a projection's bias plus what a refit adds, or None where there is neither."""
-    bias = bias_of(module)
+    bias, sample = bias_of(module), sample_of(module)
     if added is None:
         return bias
-    weight = weight_of(module)
-    added = added.to(weight.device, torch.float32)
-    return (added if bias is None else bias.detach().float() + added).to(weight.dtype)
+    added = added.to(sample.device, torch.float32)
+    return (added if bias is None else bias.detach().float() + added).to(sample.dtype)
 
 
 def replace_weight(module: nn.Module, weight: Tensor, bias: Tensor | None) -> None:
@@ -388,9 +387,8 @@ def replace_weight(module: nn.Module, weight: Tensor, bias: Tensor | None) -> No
 
 def add_bias(module: nn.Module, added: Tensor) -> None:
     """Add to a projection's bias, (outputs,); it gets one if it has none."""
-    bias, sample = bias_of(module), sample_of(module)
-    added = added.to(sample.device, torch.float32)
-    total = (added if bias is None else bias.float() + added).to(sample.dtype)
+    total = bias_with(module, added)
+    assert total is not None  # something is added
     if isinstance(module, Stacked):
         module.register_parameter("bias", nn.Parameter(total, requires_grad=False))
     else:
