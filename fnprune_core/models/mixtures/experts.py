@@ -146,7 +146,8 @@ class RoutedExperts:
         added = None if down_bias is None else torch.zeros_like(hidden)
         feeding = self.feeding()
         for expert in range(len(self.sizes)):
-            tokens, places = torch.where(experts == expert)
+            is_chosen = experts == expert  # by some routers twice
+            tokens = torch.where(is_chosen.any(dim=1))[0]
             if not len(tokens):
                 continue
             bias = None if feeding_bias is None else feeding_bias[expert]
@@ -154,7 +155,7 @@ class RoutedExperts:
             activation = (
                 self.module._apply_gate(fed) if self.n_parts == 2 else self.module.act_fn(fed)
             )
-            weight = weights[tokens, places, None]
+            weight = (weights * is_chosen).sum(dim=1)[tokens, None]
             x[tokens, expert * width : (expert + 1) * width] = (activation * weight).to(x.dtype)
             if added is not None and down_bias is not None:
                 added.index_add_(0, tokens, (down_bias[expert] * weight).to(added.dtype))

@@ -31,6 +31,7 @@ KINDS = {
     "deepseek_v3": ("a dense first layer, shared experts, groups", (96, 160, 160)),
     "granitemoe": ("multiplied residual stream", (384, 384, 384)),
     "qwen2_moe": ("a shared expert with a gate of its own", (160, 160, 160)),
+    "deepseek_v4": ("routers that choose an expert twice", (160, 160, 160)),
     "llama4_text": ("experts that read weighted tokens", (480, 480, 480)),
 }
 each_kind = pytest.mark.parametrize("kind", KINDS)
