@@ -8,6 +8,8 @@ from torch import nn
 
 from fnprune_core.inputs.records import record_of
 from fnprune_core.models.architectures import (
+    Architecture,
+    experts_of,
     feeding_modules,
     layers_of,
     n_parameters,
@@ -18,6 +20,7 @@ from fnprune_core.models.architectures import (
 from fnprune_core.models.attention import AttentionLayout, group_parameters
 from fnprune_core.models.attention_modules import UNPROVEN
 from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.models.mixtures.units import ExpertUnits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,9 +87,13 @@ class Dimensions:
             modules = [module, *feeding_modules(model, architecture, layer)]
             width = anatomy.widths[layer]
             biases = sum(n_parameters(m) - n_values(m) for m in modules[1:])
-            macs.append(sum(map(n_values, modules)) // width)
-            parameters.append(macs[-1] + biases // width)
-        matrices = _matrix_entries(layers_of(model, architecture))
+            entries = sum(map(n_values, modules))
+            parameters.append(entries // width + biases // width)
+            seen = module.n_units_seen if isinstance(module, ExpertUnits) else width
+            macs.append(entries * seen // width**2)
+        layers = layers_of(model, architecture)
+        matrices = _matrix_entries(layers)
+        matrices += sum(_chosen_entries(layer, architecture) for layer in layers)
         if architecture.before_unembedding and _has_module(model, architecture.before_unembedding):
             matrices += weight_of(model.get_submodule(architecture.before_unembedding)).numel()
         return cls(
@@ -153,6 +160,15 @@ def _has_module(model: nn.Module, path: str) -> bool:
         return model.get_submodule(path) is not None
     except AttributeError:
         return False
+
+
+def _chosen_entries(layer: nn.Module, architecture: Architecture) -> int:
+    """Return the entries of the experts' matrices that a token is multiplied with."""
+    experts = experts_of(layer, architecture)
+    if experts is None:
+        return 0
+    held = sum(p.numel() for p in layer.parameters() if p.ndim == 3)
+    return held * experts.n_chosen // experts.n_routed
 
 
 def _matrix_entries(layers: Sequence[nn.Module]) -> int:

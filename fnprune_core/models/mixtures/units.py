@@ -52,10 +52,17 @@ class ExpertUnits(Stacked):
         The routed experts of one module, and each shared expert.
     n_fused : int
         How many parts of a unit a feeding module of the model's dense layers holds.
+    n_parts : int
+        Matrices that feed a unit: 2 with a gate.
+    n_chosen : int
+        Routed experts that a token sees.
     """
 
-    def __init__(self, groups: Sequence[Experts], *, n_fused: int, n_parts: int) -> None:
+    def __init__(
+        self, groups: Sequence[Experts], *, n_fused: int, n_parts: int, n_chosen: int
+    ) -> None:
         super().__init__()
+        self.n_chosen = n_chosen
         self.groups = tuple(groups)  # in a tuple, modules are not registered a second time
         self.register_parameter("bias", None)
         self._fed = tuple(
@@ -72,6 +79,12 @@ class ExpertUnits(Stacked):
     def n_routed(self) -> int:
         """Number of experts that the router chooses from."""
         return len(self.groups[0].sizes)
+
+    @property
+    def n_units_seen(self) -> int:
+        """Units that a token passes: of the experts that are chosen for it, and of shared ones."""
+        routed, *shared = self.groups
+        return routed.sizes[0] * self.n_chosen + sum(sum(each.sizes) for each in shared)
 
     @property
     def n_units(self) -> int:
@@ -248,7 +261,13 @@ def attach_to(layer: nn.Module, architecture: Architecture) -> None:
         )
         for each in mixture.shared
     ]
-    units = ExpertUnits([routed, *shared], n_fused=architecture.n_fused, n_parts=routed.n_parts)
+    numbers = [getattr(module, "top_k", None) for module in block.modules()]
+    units = ExpertUnits(
+        [routed, *shared],
+        n_fused=architecture.n_fused,
+        n_parts=routed.n_parts,
+        n_chosen=next((n for n in numbers if type(n) is int), len(routed.sizes)),
+    )
     block.add_module(UNITS, units)
     _become(block, _block_class)
     _become(routed.module, _experts_class)

@@ -9,6 +9,7 @@ import torch
 from small import small_model
 
 from fnprune_core.export.export import export_model
+from fnprune_core.models.footprint import Dimensions
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.models.mixtures.places import UNITS
@@ -161,6 +162,21 @@ def test_refits_are_of_each_expert_and_better_than_none(recorded):
         expected = tiny.logits_of(model.model, tiny.random_ids())
     pruned = tiny.logits_of(prune(model, plan, refits=refits), tiny.random_ids())
     torch.testing.assert_close(pruned, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_a_token_is_multiplied_with_the_experts_that_it_sees():
+    model = small_model("qwen3_moe")
+    dimensions = Dimensions.of(model)
+    dense = dimensions.footprint([0] * 3, context=0).macs_per_token
+    # Two of four experts, of 32 units with a column and two rows of 64.
+    rest = sum(
+        p.numel()
+        for name, p in model.model.named_parameters()
+        if p.ndim == 2 and "embed" not in name
+    )
+    assert dense == rest + 3 * 2 * 32 * 3 * 64
+    half = dimensions.footprint([64] * 3, context=0).macs_per_token
+    assert dense - half == 3 * 32 * 3 * 64
 
 
 def test_an_export_is_checked_in_a_fresh_process(recorded, tmp_path):
