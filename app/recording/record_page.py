@@ -88,8 +88,33 @@ def show_recording() -> None:
         ),
         key="layers",
     )
+    show_routing(recording)
     if st.button("Find its networks", type="primary", icon=":material/hub:"):
         st.switch_page(frame.DECOMPOSE)
+
+
+def show_routing(recording: Recording) -> None:
+    """Say what a token sees of a mixture of experts, with the share of tokens of each expert."""
+    routing = recording.routing()
+    if routing is None:
+        return
+    per_token = routing.groupby("layer")["share"].sum().max()
+    st.caption(
+        f"A mixture of experts: a token sees at most {per_token:.0f} of up to "
+        f"{routing['layer'].value_counts().max()} experts per layer. Units are those of all "
+        "experts, expert after expert; an activation is weighted as the router weighs its expert, "
+        "and is 0 for tokens that do not see it."
+    )
+    st.dataframe(
+        routing,
+        hide_index=True,
+        column_config={
+            "layer": "Layer",
+            "expert": "Expert",
+            "units": "Units",
+            "share": st.column_config.NumberColumn("Share of tokens that it saw", format="percent"),
+        },
+    )
 
 
 def show_carpet(recording: Recording) -> None:

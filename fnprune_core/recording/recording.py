@@ -320,6 +320,22 @@ class Recording(SessionMoments):
         shares = self.manifest.get("expert_shares")
         return None if shares is None else np.asarray(shares[layer], dtype=np.float64)
 
+    def routing(self) -> pd.DataFrame | None:
+        """Return one row per expert: layer, expert, units, share of tokens that it saw.
+
+        None in a model without experts; its layers without experts have one row of share 1.
+        """
+        if not self.layout.expert_sizes:
+            return None
+        rows = [
+            (layer, expert, size, share)
+            for layer, sizes in enumerate(self.layout.expert_sizes)
+            for expert, (size, share) in enumerate(
+                zip(sizes, self.manifest["expert_shares"][layer], strict=True)
+            )
+        ]
+        return pd.DataFrame(rows, columns=["layer", "expert", "units", "share"])
+
     def layer_statistics(self) -> pd.DataFrame:
         """Return one row a layer: units, alive, mean |mean|, median and maximum deviation."""
         alive = self.layout.split(self.alive)

@@ -141,6 +141,9 @@ def test_a_recording_knows_which_tokens_experts_saw(recorded):
         own = signals[:, recording.layout.layer_slice(layer)]
         seen = [(own[:, units] != 0).any(axis=1).mean() for units in model.layout.experts_of(layer)]
         np.testing.assert_allclose(shares, seen)
+    routing = recording.routing()
+    assert len(routing) == 12
+    assert routing.groupby("layer")["share"].sum().tolist() == pytest.approx([2, 2, 2])
 
 
 def test_refits_are_of_each_expert_and_better_than_none(recorded):
