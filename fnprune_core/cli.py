@@ -1,5 +1,6 @@
 """The command line: its commands, and what becomes of errors."""
 
+import functools
 import logging
 import os
 import sys
@@ -85,8 +86,9 @@ def _quiet_libraries() -> Iterator[None]:
         yield
 
 
+@functools.cache
 def build_cli() -> Callable[..., Any]:
-    """Return the command with what the app and others add to it."""
+    """Return the command with what the app and others add to it, made once."""
     if WHEEL.is_dir():
         sys.path.insert(0, str(WHEEL))  # before another's `app`, in this process alone
     for entry in entry_points(group="fnprune.commands"):

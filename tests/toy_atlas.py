@@ -32,7 +32,7 @@ def token_table() -> pd.DataFrame:
     )
 
 
-def atlas_of(*, maps=None, courses=None) -> NetworkAtlas:
+def atlas_of(*, maps=None, courses=None, alive=None) -> NetworkAtlas:
     rng = np.random.default_rng(0)
     if maps is None:
         maps = rng.laplace(size=(N_NETWORKS, LAYOUT.n_units))
@@ -47,7 +47,7 @@ def atlas_of(*, maps=None, courses=None) -> NetworkAtlas:
         variance_left_out=np.linspace(0.01, 0.02, k),
         variance_explained=0.4,
         layer_of_network=np.full(k, -1),
-        alive=np.ones(LAYOUT.n_units, dtype=bool),
+        alive=np.ones(LAYOUT.n_units, dtype=bool) if alive is None else alive,
         n_iter=np.array([3]),
         converged=np.array([True]),
         layout=LAYOUT,

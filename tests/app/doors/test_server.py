@@ -63,9 +63,8 @@ def test_a_raw_client_gets_nothing_but_403(server) -> None:
     for method in ("PUT", "POST", "DELETE", "OPTIONS"):
         assert server.status("/_stcore/upload_file/session/file", method=method) == 403
         assert server.status("/_stcore/agent/interact", method=method) == 403
-    for token in ("", TOKEN[:-1], TOKEN + "x"):
-        assert server.handshake(**bearer(token)) == 403
-        assert server.status("/", **bearer(token)) == 403
+    assert server.handshake(**bearer(TOKEN + "x")) == 403
+    assert server.status("/", **bearer(TOKEN[:-1])) == 403
 
 
 #: Streamlit's and ours, with the methods that each takes.

@@ -27,5 +27,7 @@ def test_strip_is_coloured_and_underlined_by_strength() -> None:
     assert "solid" in warm
     assert "font-weight:700" in warm
     assert "dashed" in cold
+    assert READING_ROOM.hot[1] in warm
+    assert READING_ROOM.cold[1] in cold
     assert "left out" in dummy
     assert "background" not in dummy

@@ -1,5 +1,8 @@
 """Each picture's "how was this made" is Python that runs."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from app.shell import recipes
@@ -35,10 +38,16 @@ VALUES = {
 ON_THEIR_PAGES = {"lesions", "lesion-cell", "lesion-curve"}
 
 
+@pytest.fixture(scope="module")
+def laid_out(made, tmp_path_factory) -> Path:
+    """A copy of the example's workspace with the cortex laid out."""
+    root = shutil.copytree(made.root / "workspace", tmp_path_factory.mktemp("recipes") / "example")
+    cortex.lay_out(Workspace(root), made.atlas)
+    return root
+
+
 @pytest.mark.parametrize("name", sorted(set(recipes.RECIPES) - ON_THEIR_PAGES))
-def test_recipe_runs(name, example, fresh) -> None:
-    cortex.lay_out(Workspace(fresh), example.atlas)
-    code = recipes.code(
-        name, atlas=example.atlas, model=example.model, other=example.atlas, **VALUES
-    )
+def test_recipe_runs(name, made, laid_out, monkeypatch) -> None:
+    monkeypatch.setenv("FNPRUNE_WORKSPACE", str(laid_out))
+    code = recipes.code(name, atlas=made.atlas, model=made.model, other=made.atlas, **VALUES)
     exec(compile(code, name, "exec"), {})

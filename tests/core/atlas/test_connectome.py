@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from nilearn.connectome import ConnectivityMeasure
+from scipy.cluster.hierarchy import linkage
 from toy_atlas import N_SESSIONS, N_TOKENS, WINDOW, atlas_of, long_atlas, token_table
 
 from fnprune_core.atlas import connectome
@@ -68,6 +69,23 @@ def test_interval_knows_that_tokens_of_a_document_go_together() -> None:
         connectome.connectivity_interval(long_atlas(courses[:, :300], session_length=50))
 
 
+def test_interval_holds_the_asked_share_of_the_correlations_of_drawn_documents() -> None:
+    """Each draw by itself: its documents put together, and numpy's correlation of their tokens."""
+    rng = np.random.default_rng(3)
+    courses = rng.standard_normal((2, 240)) + np.repeat(rng.standard_normal((2, 12)), 20, axis=1)
+    atlas = long_atlas(courses.astype(np.float32), session_length=20)
+    documents = np.split(courses, 12, axis=1)
+    times = np.random.default_rng(0).multinomial(12, np.full(12, 1 / 12), size=200)
+    drawn = [
+        np.corrcoef(np.concatenate([documents[d][:, 2:] for d in np.repeat(range(12), n)], axis=1))
+        for n in times
+    ]
+    for level, shares in ((0.95, (0.025, 0.975)), (0.5, (0.25, 0.75))):
+        found = connectome.connectivity_interval(atlas, n_resamples=200, level=level)
+        expected = np.quantile(drawn, shares, axis=0)
+        np.testing.assert_allclose((found.low, found.high), expected, atol=1e-5)
+
+
 def test_parts_of_one_text_are_drawn_together() -> None:
     """Texts cut in parts: the parts repeat one another, so they are not documents of their own."""
     values = np.random.default_rng(4).standard_normal((2, 10))
@@ -95,6 +113,10 @@ def test_overlap_of_maps() -> None:
     expected = np.corrcoef(np.abs(maps[:3]))
     np.testing.assert_allclose(connectome.strength_overlap(atlas)[:3, :3], expected, atol=1e-9)
     assert np.isfinite(connectome.strength_overlap(atlas)).all(), "a map of zeros correlates with 0"
+    alive = np.ones(100, dtype=bool)
+    alive[5:15] = alive[55:] = False
+    found = connectome.strength_overlap(atlas_of(maps=maps, alive=alive))
+    np.testing.assert_allclose(found[:3, :3], np.corrcoef(np.abs(maps[:3, alive])), atol=1e-9)
 
 
 def blocks(sizes: tuple[int, ...], seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -110,6 +132,9 @@ def test_groups_are_the_planted_blocks() -> None:
     similarity = np.corrcoef(courses)
     groups = connectome.group_networks(similarity)
     assert groups.n_groups == 4
+    standard = (courses - courses.mean(axis=1, keepdims=True)) / courses.std(axis=1, keepdims=True)
+    merges = linkage(standard / np.sqrt(courses.shape[1]), "ward")
+    np.testing.assert_allclose(groups.tree[:, 2], merges[:, 2])  # as of the time courses themselves
     assert groups.is_by_rule
     together = truth[:, None] == truth[None, :]
     np.testing.assert_array_equal(groups.label[:, None] == groups.label[None, :], together)

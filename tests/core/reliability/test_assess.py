@@ -9,7 +9,7 @@ import pytest
 import tiny
 from moved_atlas import make_anew
 
-from fnprune_core.atlas import network_atlas
+from fnprune_core.atlas import embedding, network_atlas
 from fnprune_core.atlas.embedding import embed, has_embedding
 from fnprune_core.cli import main
 from fnprune_core.decomposition import group_ica
@@ -173,17 +173,19 @@ def test_the_command_prints_every_network_and_why_parts_were_left_out(
     assert "99" in out
 
 
-def test_nothing_is_shown_that_was_found_of_other_networks(at_hand) -> None:
+def test_nothing_is_shown_that_was_found_of_other_networks(at_hand, monkeypatch) -> None:
     """An atlas made anew under its id may number them otherwise: measured again, not misread."""
+    monkeypatch.setattr(embedding, "place_units", lambda features, **_: features[:, :2])
+    monkeypatch.setattr(embedding, "place_networks", lambda d, **_: d[:, :2].astype(np.float32))
     workspace, atlas = at_hand
     made = assess.assess(workspace, atlas, parts=("seeds",), settings=QUICK)
-    embedding = embed(workspace, atlas)
+    placed = embed(workspace, atlas)
     assert list(assess.assessment_ids(workspace, atlas, settings=QUICK)) == ["seeds"]
     assert has_embedding(workspace, atlas)
     make_anew(workspace, atlas, order=(1, 0, 3, 2))
     assert assess.assessment_ids(workspace, atlas, settings=QUICK) == {}
     assert not has_embedding(workspace, atlas)
     assert assess.assess(workspace, atlas, parts=("seeds",), settings=QUICK) == made
-    assert embed(workspace, atlas) == embedding
+    assert embed(workspace, atlas) == placed
     assert list(assess.assessment_ids(workspace, atlas, settings=QUICK)) == ["seeds"]
     assert has_embedding(workspace, atlas)
