@@ -86,7 +86,7 @@ def contents(workspace: Path) -> dict[str, object]:
     return files
 
 
-def test_arrays_and_manifests_are_the_same_on_any_number_of_threads_and_when_made_again(
+def test_arrays_and_manifests_are_the_same_on_any_number_of_threads(
     tmp_path,
 ) -> None:
     """But for times all files are equal."""
