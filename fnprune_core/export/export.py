@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from huggingface_hub import ModelCard
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from fnprune_core.errors import CorruptArtifactError, PlanError, StorageError
@@ -230,7 +230,8 @@ def _check_gguf(
     weights, path = facts.weights, folder / gguf_name(facts.weights)
     family = FAMILIES[language_model.architecture.family]
     is_plain = architecture_of(family, model) == family.name
-    model = model.float()  # as llama.cpp computes; it is a copy
+    # As llama.cpp computes; it is a copy. transformers' own `float` refuses what came from a GGUF.
+    nn.Module.float(model)
     read_weights(path, model, family)
     ids = _checked_ids(language_model).to(language_model.device)
     with torch.inference_mode():

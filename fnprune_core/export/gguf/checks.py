@@ -117,7 +117,9 @@ def agreement_of(
             n_ties += 0 < gap <= 2 * noise
             n_tokens += 1
             ids = list(likeliest)
-            differences += (row[ids] - torch.tensor([likeliest[id] for id in ids])).tolist()
+            differences += (
+                row[ids] - torch.tensor([likeliest[id] for id in ids], dtype=torch.float32)
+            ).tolist()
     return Agreement(
         n_same=n_same,
         n_ties=n_ties,
@@ -149,6 +151,7 @@ def check_can_be_run(language_model: LanguageModel, model: "PreTrainedModel") ->
 def _log_probabilities(model: "PreTrainedModel", ids: Sequence[int]) -> Tensor:
     """Return the log-probabilities of every token after each of some, (tokens, vocabulary)."""
     device = next(model.parameters()).device
+    read = torch.tensor([ids], dtype=torch.long, device=device)
     with torch.inference_mode():
-        logits: Tensor = model(torch.tensor([ids], device=device), use_cache=False).logits[0]
+        logits: Tensor = model(read, use_cache=False).logits[0]
     return logits.float().log_softmax(dim=-1).cpu()

@@ -230,7 +230,7 @@ def read_weights(path: Path, model: "PreTrainedModel", family: GgufFamily) -> No
             back = gguf.quants.dequantize(tensor.data, tensor.tensor_type).reshape(values.shape)
             if _is_permuted(source_name, family):
                 back = permuted(back, _n_heads(back, model), inverse=True)
-            parameters[source_name].copy_(torch.tensor(back))
+            parameters[source_name].copy_(torch.tensor(back, dtype=torch.float32))
 
 
 def _tensors(

@@ -187,7 +187,9 @@ class RoutedExperts:
         start = 0
         for expert, units in enumerate(kept):
             units = units.to(down.device)
-            places = units if masks else torch.arange(len(units), device=down.device)
+            places = (
+                units if masks else torch.arange(len(units), dtype=torch.long, device=down.device)
+            )
             for part in range(self.n_parts):
                 old_rows = self._places(part, units, old)
                 new_rows = self._places(part, places, new_width)
