@@ -63,7 +63,8 @@ def _differ_in_score(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
 def measured_together(workspace: Workspace, plan_id: str, *, label: str) -> dict[str, str]:
     """Return the evaluations of the dense model, a plan and those comparable with it, by label.
 
-    All on one text: the one on which the plan was measured last. Empty where it never was.
+    All on one text: the one on which the plan was measured last. Empty where it never was. A
+    comparable plan that cannot be read is left out.
 
     Parameters
     ----------
@@ -74,8 +75,11 @@ def measured_together(workspace: Workspace, plan_id: str, *, label: str) -> dict
     ids = {name: own_ids[key] for name, key in ((DENSE, DENSE), (label, "")) if key in own_ids}
     if label in ids:
         text = _text_of(workspace, ids[label])
-        for rival, id in comparable_plans(workspace, plan_id).items():
-            rival_ids = _evaluations_on(workspace, id, text=text)
+        rivals = comparable_plans(workspace, plan_id)
+        ids_of_rivals, _ = readable(
+            rivals, lambda rival: _evaluations_on(workspace, rivals[rival], text=text)
+        )
+        for rival, rival_ids in ids_of_rivals.items():
             if "" in rival_ids:
                 ids.setdefault(rival, rival_ids[""])
     return ids

@@ -90,11 +90,17 @@ def _of_artifacts(material: Material) -> Iterator[str]:
     n_others = len(material.all_plans.plans) - len(material.plans)
     if n_others:
         yield f"{n_others} other plans of this model are from other recordings and are left out."
-    damaged_ids = set(material.workspace.ids("plans")) - {
+    unread_plans = set(material.workspace.ids("plans")) - {
         plan.id for plan in history(material.workspace).plans
     }
-    if damaged_ids:
-        yield f"Plans that cannot be read are left out: {', '.join(sorted(damaged_ids))}."
+    # Of what cannot be opened at all it is not known which atlas it belongs to.
+    unread = {item.title.lower() for item in material.workspace.damaged()}
+    unread |= {f"plan {id}" for id in unread_plans}
+    if unread:
+        yield (
+            "What cannot be read is left out, and some of it may belong to this atlas: "
+            f"{', '.join(sorted(unread))}."
+        )
 
 
 def _of_errors(material: Material) -> Iterator[str]:

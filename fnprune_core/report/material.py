@@ -96,9 +96,18 @@ class Material:
         return read_annotations(self.workspace, self.atlas.id)
 
     @cached_property
+    def _cortex(self) -> tuple[Cortex | None, list[FnpruneError]]:
+        found, errors = readable([self.atlas.id], lambda id: open_cortex(self.workspace, id))
+        return found.get(self.atlas.id), errors
+
+    @property
     def cortex(self) -> Cortex | None:
-        """Places of the units, if they were laid out."""
-        return open_cortex(self.workspace, self.atlas.id)
+        """Places of the units, if they were laid out and can be read."""
+        return self._cortex[0]
+
+    def unread_cortex(self) -> list[Listing]:
+        """Return why the units' places cannot be read; nothing if they can, or were not made."""
+        return self.left_out(self._cortex[1])
 
     @cached_property
     def assessment(self) -> Assessment:
@@ -119,9 +128,18 @@ class Material:
             return None
 
     @cached_property
+    def _directions(self) -> tuple[Directions | None, list[FnpruneError]]:
+        found, errors = readable([""], lambda _: open_directions(self.workspace, self.atlas))
+        return found.get(""), errors
+
+    @property
     def directions(self) -> Directions | None:
-        """Random directions of the same number and shape, if they were made."""
-        return open_directions(self.workspace, self.atlas)
+        """Random directions of the same number and shape, if they were made and can be read."""
+        return self._directions[0]
+
+    def unread_directions(self) -> list[Listing]:
+        """Return why random directions cannot be read; nothing if they can, or were not made."""
+        return self.left_out(self._directions[1])
 
     @cached_property
     def beside(self) -> Mapping[str, Beside]:

@@ -46,7 +46,7 @@ def networks(material: Material) -> Iterator[Block]:
             text=f"{n_marked} of {material.atlas.n_networks} networks bear a mark wherever they "
             f"are named; of those in full they are the last. {MARK_SAYS}"
         )
-    yield from networks_lack(material)
+    yield from material.unread_cortex() or networks_lack(material)
     yield Slot(figure="parcellation")
     yield Slot(figure="gallery")
     yield Table(
@@ -137,11 +137,12 @@ def decoded(material: Material) -> Iterator[Block]:
 def random_directions(material: Material) -> Iterator[Block]:
     """Yield statistics of networks beside those of random directions, or how to have them."""
     if not material.beside:
-        yield Missing(
+        missing = Missing(
             what="Networks were not compared with random directions.",
             command=f"fnprune directions {material.atlas.id}",
             page="Networks",
         )
+        yield from material.unread_directions() or [missing]
         return
     yield Text(text=_beside_text(material))
     yield Table(

@@ -6,6 +6,7 @@ from written_report import N_NETWORKS, Page
 
 from app.report.html_page import report_page
 from fnprune_core.atlas.chance.directions import KINDS, make_directions
+from fnprune_core.atlas.cortex import lay_out
 from fnprune_core.atlas.membership import MARK, MARK_SAYS
 from fnprune_core.matching import dual_regression
 from fnprune_core.report import material
@@ -77,3 +78,60 @@ def test_networks_that_do_not_recur_are_marked_and_stand_last(made, tmp_path) ->
 def test_nothing_is_marked_while_halves_were_not_measured(made) -> None:
     assert made.m.recurs.all()
     assert not any(MARK in name for name in made.m.names)
+
+
+def _damaged(root, kind: str) -> str:
+    """Damage a byte of every file of a kind but manifests; return the id of one of its items."""
+    (folder,) = (root / kind).iterdir()
+    for path in folder.iterdir():
+        if path.suffix == ".safetensors":
+            content = bytearray(path.read_bytes())
+            content[-1] ^= 1
+            path.write_bytes(content)
+    return folder.name
+
+
+def test_damaged_directions_and_cortex_are_named_and_the_rest_is_told(made, tmp_path) -> None:
+    """Either was opened without a guard, so that no section but these could be written."""
+    root = tmp_path / "workspace"
+    shutil.copytree(made.where, root)
+    workspace = Workspace(root)
+    make_directions(workspace, made.atlas)
+    lay_out(workspace, made.atlas)
+    ids = [_damaged(root, kind) for kind in ("directions", "layouts")]
+    m = material.open_material(workspace, made.atlas, n_detailed=1)
+    text = report_page(m)
+    page = Page(text)
+    told = "".join(page.text)
+    for kind, id in zip(("directions", "layouts"), ids, strict=True):
+        assert told.count(f"Left out: {kind}/{id}") == 1, kind
+    assert "were not compared with random directions" not in told
+    assert "The cortex is not laid out" not in told
+    assert page.tables.keys() == made.page.tables.keys()
+    assert str(root) not in text
+
+
+def test_what_cannot_be_opened_at_all_is_listed_under_limits(made, tmp_path) -> None:
+    root = tmp_path / "workspace"
+    shutil.copytree(made.where, root)
+    (study,) = (root / "lesions").iterdir()
+    (study / "manifest.json").write_text("{")
+    m = material.open_material(Workspace(root), made.atlas, n_detailed=0)
+    told = "".join(Page(report_page(m, ("limits",))).text)
+    assert f"may belong to this atlas: lesion {study.name}." in told
+    assert "cannot be read is left out" not in "".join(made.page.text)
+
+
+def test_a_damaged_plan_leaves_the_verdict_on_others(made, tmp_path) -> None:
+    """Plans that differ in the score alone are read for a verdict: one damaged took all down."""
+    root = tmp_path / "workspace"
+    shutil.copytree(made.where, root)
+    workspace = Workspace(root)
+    damaged, other = made.plans
+    (root / "plans" / damaged / "plan.json").write_text("{")
+    m = material.open_material(workspace, made.atlas, n_detailed=0)
+    page = Page(report_page(m, ("plans", "limits")))
+    assert len(page.tables["plans"]) == 1
+    told = "".join(page.text)
+    assert f"Left out: plans/{damaged}" in told
+    assert other in told
