@@ -8,7 +8,6 @@ from app.report.html_page import write_report
 from fnprune_core.report import sections
 from fnprune_core.storage.workspace import Workspace
 
-
 #: Of each table: how much of it its box hides, and the words that stand on more than one line.
 _TABLES = """
 const broken = (cell) => {
@@ -16,7 +15,8 @@ const broken = (cell) => {
   const walker = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
     const node = walker.currentNode;
-    for (const word of node.data.matchAll(/[A-Za-z0-9.]{1,16}/g)) {
+    for (const word of node.data.matchAll(/[A-Za-z0-9.]+/g)) {
+      if (word[0].length > 16) continue;  // a checksum may be broken
       const range = document.createRange();
       range.setStart(node, word.index);
       range.setEnd(node, word.index + word[0].length);

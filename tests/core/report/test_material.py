@@ -134,4 +134,4 @@ def test_a_damaged_plan_leaves_the_verdict_on_others(made, tmp_path) -> None:
     assert len(page.tables["plans"]) == 1
     told = "".join(page.text)
     assert f"Left out: plans/{damaged}" in told
-    assert other in told
+    assert other[:6] in told
