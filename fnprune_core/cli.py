@@ -39,6 +39,7 @@ cli = typer.Typer(
     add_completion=False,
 )
 for _command in (
+    record.models,
     record.doctor,
     record.record,
     record.decompose,

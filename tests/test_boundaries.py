@@ -54,7 +54,6 @@ TO_DIVIDE = {
     "matching/atlases.py",
     "matching/dual_regression.py",
     "models/architectures.py",
-    "models/loading.py",
     "models/mixtures/units.py",
     "models/structure/proof.py",
     "models/structure/proposals.py",

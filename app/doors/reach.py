@@ -133,8 +133,11 @@ class Reach:
 
     def model(self, source: str) -> str:
         """Return the source of a model; one that is a path must lead to what may be read."""
-        if self.roots is not None and _may_be_path(source):
-            self.to_read(source)
+        from fnprune_core.models.sources.locate import with_options
+
+        plain, _ = with_options(source)
+        if self.roots is not None and _may_be_path(plain):
+            self.to_read(plain)
         return source
 
     def check_texts(self, value: Any) -> None:
@@ -175,8 +178,9 @@ def reach_of(
 
 
 def _may_be_path(source: str) -> bool:
-    """Whether a source of a model can mean a path here; an id of the hub is owner/name."""
-    looks_so = source.startswith((".", "/", "~")) or source.count("/") > 1 or "\\" in source
+    """Whether a source of a model can mean a path here; an id of the hub is owner/name@revision."""
+    id = source.partition("@")[0]  # what follows is a revision, as refs/pr/1
+    looks_so = source.startswith((".", "/", "~")) or id.count("/") > 1 or "\\" in source
     return looks_so or os.path.lexists(Path(source).expanduser())
 
 

@@ -48,10 +48,12 @@ def title(record: PlanRecord) -> str:
 
 
 @cached(max_entries=2)
-def windows(texts: TextChoice, window: int, most: int | None, model: LanguageModel) -> Windows:
+def windows(
+    texts: TextChoice, window: int, most: int | None, model: LanguageModel, *, chat: bool = False
+) -> Windows:
     """Return the windows of chosen texts on which perplexity is measured."""
     return compare.evaluation_windows(
-        model, resources.documents(texts), window=window, max_windows=most
+        model, resources.documents(texts), window=window, max_windows=most, chat=chat
     )
 
 
@@ -62,7 +64,8 @@ def apply_cost(order: PruneOrder, model: LanguageModel) -> ComparisonEstimate:
 
 @cached(max_entries=32, made_of=lambda *_: resources.ids("plans", "evaluations", "generations"))
 def _left(order: PruneOrder, model: LanguageModel) -> ComparisonLeft:
-    held_out = windows(order.texts, order.window, order.max_windows, model)
+    chat = resources.recording(order.recording).windows.chat
+    held_out = windows(order.texts, order.window, order.max_windows, model, chat=chat)
     workspace = resources.workspace()
     return left_of(workspace, model, order, held_out, order.known(workspace, model))
 

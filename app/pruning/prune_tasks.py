@@ -116,10 +116,14 @@ def prune(run: Run, order: PruneOrder) -> Comparison:
     windows, so that a figure is there before the rivals are made.
     """
     model = run.model(order.model)
-    windows = compare.evaluation_windows(
-        model, run.documents(order.texts), window=order.window, max_windows=order.max_windows
-    )
     recording = open_recording(run.workspace, order.recording)
+    windows = compare.evaluation_windows(
+        model,
+        run.documents(order.texts),
+        window=order.window,
+        max_windows=order.max_windows,
+        chat=recording.windows.chat,
+    )
     compare.check_overlap(recording, windows)  # before a plan is made for nothing
     comparing = _Comparing(run, order, model, windows, recording)
     comparing.tell_known()

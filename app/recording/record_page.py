@@ -16,6 +16,7 @@ from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.recording import carpet
 from fnprune_core.recording.record import estimate_recording
 from fnprune_core.recording.recording import Recording, RecordingSettings
+from fnprune_core.texts.chat import has_chat_template
 
 _N_CARPET_ROWS = 480
 
@@ -36,6 +37,8 @@ def show_estimate(
         st.metric("Time", f"≈ {wording.duration(expected.seconds)}")
         st.metric("Disk", wording.size(expected.disk_bytes))
         st.metric("Memory", f"≈ {wording.size(expected.memory_bytes)}")
+    if has_chat_template(model.tokenizer) and not recording_settings.chat:
+        st.caption("The model has a chat template, which is not applied (*How texts are cut*).")
 
 
 def show_form() -> None:

@@ -58,6 +58,13 @@ def recording_settings() -> RecordingSettings:
         pack = st.toggle(
             "Join short documents of a domain", key="record-pack", persist_state="session"
         )
+        chat = st.toggle(
+            "Apply the chat template",
+            key="record-chat",
+            persist_state="session",
+            help="Each document stands in the model's chat template, as what a user says. For "
+            "models that were trained to chat.",
+        )
         seed = st.number_input(
             "Seed for choosing windows",
             0,
@@ -77,6 +84,7 @@ def recording_settings() -> RecordingSettings:
         seed=None if seed is None else int(seed),
         keep=keep,
         most_networks=most_networks,
+        chat=chat,
     )
 
 

@@ -6,6 +6,7 @@ scikit-learn, which take seconds, and the first picture of a visit does not wait
 """
 
 import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,10 +37,14 @@ if TYPE_CHECKING:
     from fnprune_core.atlas.network_atlas import NetworkAtlas
     from fnprune_core.evaluation.results import Perplexity
     from fnprune_core.models.language_model import Anatomy, LanguageModel
+    from fnprune_core.models.sources.cached import CachedModel
+    from fnprune_core.models.sources.fits import Requirement
     from fnprune_core.plans.plan import PruningPlan
     from fnprune_core.recording.recording import Recording, RecordingSettings
     from fnprune_core.texts.documents import Document
     from fnprune_core.texts.windows import Windows
+
+_LOOK_S = 20.0  # for so long a look at a model holds
 
 
 @st.cache_resource
@@ -89,6 +94,35 @@ def anatomy(source: str) -> "Anatomy | None":
 def anatomy_of(model: "LanguageModel") -> "Anatomy":
     """Return the anatomy of a model."""
     return model.anatomy()
+
+
+def cached_models() -> "list[CachedModel]":
+    """Return the models in the Hugging Face cache of this machine."""
+    from fnprune_core.models.sources.cached import cached_models
+
+    return cached_models()
+
+
+def model_requirement(source: str) -> "Requirement":
+    """Return what a model takes, where this visit may name it; memory that is free is read anew."""
+    reach().model(source)
+    return _model_requirement(source, int(time.monotonic() / _LOOK_S))
+
+
+@cached(max_entries=8)
+def _model_requirement(source: str, period: int) -> "Requirement":
+    from fnprune_core.models.loading import look_at
+
+    return look_at(source)
+
+
+def model_requirement_fits(source: str, option: str) -> bool:
+    """Whether a model fits with an option behind its source, where the option can be had here."""
+    import torch
+
+    if option == "device=sharded":
+        return torch.cuda.device_count() > 1
+    return model_requirement(source).fits
 
 
 def manifest(kind: str, id: str) -> dict[str, Any]:

@@ -294,7 +294,7 @@ class NetworkProbe:
         """
         ids = stacked_ids(windows, range(window, window + 1))
         signals, log_probability = signals_of(language_model, ids)
-        check_finite(signals[0], self.atlas.layout, window)
+        check_finite(signals[0], self.atlas.layout, window, dtype=language_model.dtype)
         x = torch.from_numpy(signals[0]).sub_(self.mean).div_(self.scale)
         return x, log_probability[0]
 

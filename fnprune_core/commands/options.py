@@ -50,7 +50,11 @@ class CommonOptions:
 
     model: Annotated[
         str,
-        typer.Option("--model", "-m", help="embedded, a Hugging Face id, a folder or GGUF file."),
+        typer.Option(
+            "--model",
+            "-m",
+            help="embedded, a Hugging Face id (owner/name@revision), folder or GGUF.",
+        ),
     ] = EMBEDDED
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps or sharded.")] = "auto"
     dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto"
@@ -182,6 +186,16 @@ def documents_from(
         for source in sources or (f"builtin:{builtin}",)
         for document in read_documents(source, **reading)
     ]
+
+
+def said_of_chat(language_model: "LanguageModel", is_applied: bool) -> str:
+    """Return whether texts stand in the model's chat template, in words."""
+    from fnprune_core.texts.chat import has_chat_template
+
+    if is_applied:
+        return "applied"
+    has_one = has_chat_template(language_model.tokenizer)
+    return "not applied; --chat does" if has_one else "the model has none"
 
 
 def workspace_at(path: Path | None) -> Workspace:

@@ -12,6 +12,7 @@ from fnprune_core.commands.options import (
     TextOptions,
     Window,
     documents_from,
+    said_of_chat,
     takes,
     with_model,
 )
@@ -188,6 +189,9 @@ def evaluate(
     *,
     reading: TextOptions,
     pack: Annotated[bool, typer.Option(help="Join short documents of a domain.")] = False,
+    chat: Annotated[
+        bool, typer.Option(help="Put each document into the model's chat template.")
+    ] = False,
     samples: Annotated[
         bool, typer.Option(help="Let each plan write a few texts, by which it is judged, too.")
     ] = True,
@@ -203,7 +207,7 @@ def evaluate(
     documents = documents_from(texts, reading, builtin="held-out")
     language_model = common.load()
     windows = compare.evaluation_windows(
-        language_model, documents, window=window, max_windows=max_windows, pack=pack
+        language_model, documents, window=window, max_windows=max_windows, pack=pack, chat=chat
     )
     ids = [plan_id(workspace, language_model, path) for path in paths]
     labels: dict[str, str | None] = {DENSE: None, **{id: id for id in ids}}
@@ -239,8 +243,9 @@ def evaluate(
         return
     print_table(
         f"Perplexity: {protocol['n_tokens']} tokens in windows of {window}, {protocol['dtype']} "
-        f"on {protocol['device']}, text {protocol['text_sha256'][:12]}; differences to dense in "
-        f"nats per token. Errors are over {results[DENSE].sample.note()}",
+        f"on {protocol['device']}, text {protocol['text_sha256'][:12]}, chat template "
+        f"{said_of_chat(language_model, chat)}; differences to dense in nats per token. "
+        f"Errors are over {results[DENSE].sample.note()}",
         list(rows[0]),
         [[row.get(name, row.get("failure")) for name in rows[0]] for row in rows],
     )

@@ -1,11 +1,11 @@
-"""From a model and texts to functional networks: doctor, record, decompose."""
+"""From a model and texts to functional networks: models, doctor, record, decompose."""
 
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
-from fnprune_core.commands.console import print_facts, print_table
+from fnprune_core.commands.console import print_facts, print_table, progress_bars
 from fnprune_core.commands.options import (
     EMBEDDED,
     CommonOptions,
@@ -13,6 +13,7 @@ from fnprune_core.commands.options import (
     Texts,
     Window,
     documents_from,
+    said_of_chat,
     takes,
     with_model,
     with_workers_alone,
@@ -26,10 +27,14 @@ def doctor(
     common: CommonOptions,
 ) -> None:
     """Print a model's anatomy, and the proof that its units can be cut; or why it can't be used."""
+    from fnprune_core.models.sources.quantised import CANNOT
     from fnprune_core.models.structure.proof import prove_model
 
     language_model = common.load(model)
     anatomy = asdict(language_model.anatomy())
+    if language_model.is_quantised:
+        common.show("Anatomy", {**anatomy, "quantised": f"It can be recorded; {CANNOT}."})
+        return
     proof = asdict(prove_model(language_model.model, language_model.architecture))
     if common.wrote_json({**anatomy, "proof": proof}):
         return
@@ -37,6 +42,50 @@ def doctor(
     anatomy["widths"] = widths[0] if len(widths) == 1 else f"{widths[0]} to {widths[-1]}"
     print_facts("Anatomy", anatomy)
     print_facts("Silencing a third of the units, and cutting them from a copy", proof)
+
+
+@takes(CommonOptions, "common", without=("model", "scheduler", "where"))
+def models(
+    model: Annotated[
+        str | None, typer.Argument(help="The model to look at (default: list the cache's).")
+    ] = None,
+    *,
+    common: CommonOptions,
+) -> None:
+    """List the models in the Hugging Face cache; or say what one takes before it is loaded."""
+    if model is None:
+        _list_models(common)
+        return
+    from fnprune_core.models.loading import look_at
+
+    with progress_bars(shown=not common.as_json) as progress:
+        needed = asdict(look_at(model, device=common.device, dtype=common.dtype, progress=progress))
+    common.show("Before it is loaded", needed)
+
+
+def _list_models(common: CommonOptions) -> None:
+    from fnprune_core.models.sources.cached import cached_models
+
+    found = cached_models()
+    if common.wrote_json({"models": [asdict(each) for each in found]}):
+        return
+    if not found:
+        typer.echo("No model is in the Hugging Face cache yet: `fnprune doctor ID` fetches one.")
+        return
+    print_table(
+        "In the Hugging Face cache",
+        ("model", "size", "type", "units", "standing"),
+        [
+            (
+                each.source,
+                f"{each.size_bytes / 1e9:,.2f} GB",
+                each.model_type,
+                "by its family" if each.is_known else "by structure, as it is loaded",
+                each.standing or "can be loaded",
+            )
+            for each in found
+        ],
+    )
 
 
 @takes(TextOptions, "reading")
@@ -64,6 +113,9 @@ def record(
     most_networks: Annotated[
         int, typer.Option(help="Of a summary: up to so many networks can be found in it.")
     ] = 64,
+    chat: Annotated[
+        bool, typer.Option(help="Put each document into the model's chat template.")
+    ] = False,
     *,
     reading: TextOptions,
     dry_run: Annotated[bool, typer.Option(help="Only estimate time, disk and memory.")] = False,
@@ -82,13 +134,14 @@ def record(
         seed=seed,
         keep=keep,
         most_networks=most_networks,
+        chat=chat,
     )
     documents = documents_from(texts, reading)
     language_model = common.load()
     if dry_run:
         windows = windows_for(language_model, documents, settings)
         estimate = estimate_recording(language_model, windows, settings)
-        facts = asdict(estimate)
+        facts = {**asdict(estimate), "chat_template": said_of_chat(language_model, chat)}
         common.show("Estimate", facts)
         return
     workspace = common.workspace
@@ -107,6 +160,7 @@ def record(
         "n_alive": int(recording.alive.sum()),
         "domains": list(recording.windows.domain_names),
         "n_dropped_tokens": recording.windows.n_dropped_tokens,
+        "chat_template": said_of_chat(language_model, recording.windows.chat),
     }
     common.show("Recording", facts)
 

@@ -15,6 +15,7 @@ from fnprune_core.evaluation.results import RESULT_FILE, Perplexity
 from fnprune_core.machine import memory
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.silencing import silenced
+from fnprune_core.models.sources.finite import not_finite_hint
 from fnprune_core.plans.files import StoredPlan, stored_plan
 from fnprune_core.progress import NEVER, CancelToken
 from fnprune_core.recording.recording import Recording, open_recording
@@ -36,6 +37,7 @@ def evaluation_windows(
     window: int = 512,
     max_windows: int | None = None,
     pack: bool = False,
+    chat: bool = False,
 ) -> Windows:
     """Return the windows on which perplexity is measured."""
     language_model.check_window(window)
@@ -46,6 +48,7 @@ def evaluation_windows(
         n_dummy_tokens=0,
         pack=pack,
         max_tokens=None if max_windows is None else max_windows * window,
+        chat=chat,
     )
 
 
@@ -339,5 +342,5 @@ def evaluate(
     )[""]
     failure = Perplexity.load(workspace.folder("evaluations", id)).failure
     if failure:
-        raise NonFiniteError(failure, hint="Evaluate in float32 or bfloat16 (--dtype).")
+        raise NonFiniteError(failure, hint=not_finite_hint(language_model.dtype))
     return id

@@ -13,7 +13,9 @@ from torch import Tensor
 from fnprune_core.errors import NonFiniteError, SettingsError, TextError
 from fnprune_core.models.kv_cache import cache_arguments
 from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.models.sources.finite import not_finite_hint
 from fnprune_core.progress import NEVER, CancelToken
+from fnprune_core.texts import chat
 
 Condition = Callable[[], AbstractContextManager[Any]]
 #: Why a text ends: not yet, the model said so, as long as was asked, as long as the model reads.
@@ -159,7 +161,7 @@ class Disagreement:
 
 def has_chat_template(language_model: LanguageModel) -> bool:
     """Whether the tokenizer has a chat template."""
-    return bool(getattr(language_model.tokenizer, "chat_template", None))
+    return chat.has_chat_template(language_model.tokenizer)
 
 
 def encode(language_model: LanguageModel, prompt: Prompt) -> tuple[int, ...]:
@@ -356,7 +358,7 @@ def _log_probabilities(logits: Tensor) -> Tensor:
     if not torch.isfinite(logits).all():
         raise NonFiniteError(
             "The model's next-token scores are not finite.",
-            hint="Load it in float32 or bfloat16; a plan that ruins the model may do this too.",
+            hint=f"{not_finite_hint(logits.dtype)} A plan that ruins the model may do this too.",
         )
     return torch.log_softmax(logits.float(), dim=-1)
 

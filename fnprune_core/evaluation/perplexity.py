@@ -21,6 +21,7 @@ from fnprune_core.machine import memory
 from fnprune_core.machine.batches import FittingBatches, in_passes, is_on_cpu, windows_that_fit
 from fnprune_core.models.architectures import weight_of
 from fnprune_core.models.log_probabilities import token_log_probabilities
+from fnprune_core.models.sources.finite import not_finite_hint
 from fnprune_core.progress import NEVER, CancelToken
 from fnprune_core.texts.windows import Windows, batches_of, stacked_ids
 
@@ -43,6 +44,7 @@ def protocol_of(model: "PreTrainedModel", windows: Windows) -> Protocol:
         adds_bos=windows.adds_bos,
         dtype=str(next(model.parameters()).dtype).removeprefix("torch."),
         device=weight_of(model.get_input_embeddings()).device.type,
+        chat=windows.chat,
     )
 
 
@@ -149,7 +151,7 @@ def _loss(logits: torch.Tensor, ids: torch.Tensor, window: int) -> float:
     if not np.isfinite(total):
         raise NonFiniteError(
             f"The loss of window {window} is not finite.",
-            hint="Evaluate in float32 or bfloat16 (--dtype).",
+            hint=not_finite_hint(logits.dtype),
         )
     return total
 

@@ -46,6 +46,7 @@ class Protocol:
     adds_bos: bool
     dtype: str
     device: str
+    chat: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -7,6 +7,7 @@ A unit is one input column of the MLP's output projection. Everything that knows
 modules, `Conv1D`'s transposed weights or a config's attribute for the width stands here.
 """
 
+import math
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -28,6 +29,7 @@ from fnprune_core.models.attention_modules import (
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.models.mixtures.places import UNITS, Mixture
 from fnprune_core.models.mixtures.stacked import Stacked
+from fnprune_core.models.sources.quantised import is_quantised, refusal
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel
@@ -281,10 +283,25 @@ def weight_of(module: nn.Module) -> Tensor:
     """Return a projection's weight as (outputs, inputs), whichever way it is stored.
 
     Of a mixture of experts a copy, put together of all of its experts'.
+
+    Raises
+    ------
+    UnsupportedArchitectureError
+        If it is quantised.
     """
     if isinstance(module, Stacked):
         return module.stacked_weight()
+    if is_quantised(module):
+        raise refusal(module)
     return outputs_by_inputs(module, module.get_parameter("weight"))
+
+
+def shape_of(module: nn.Module) -> tuple[int, int]:
+    """Return the numbers of outputs and inputs of a projection, a quantised one too."""
+    if is_quantised(module):
+        return int(str(module.out_features)), int(str(module.in_features))
+    outputs, inputs = weight_of(module).shape
+    return outputs, inputs
 
 
 def sample_of(module: nn.Module) -> Tensor:
@@ -294,7 +311,7 @@ def sample_of(module: nn.Module) -> Tensor:
 
 def n_values(module: nn.Module) -> int:
     """Return how many entries a projection's weight has."""
-    return module.n_values if isinstance(module, Stacked) else weight_of(module).numel()
+    return module.n_values if isinstance(module, Stacked) else math.prod(shape_of(module))
 
 
 def n_parameters(module: nn.Module) -> int:
@@ -330,17 +347,14 @@ def unit_layout(model: "PreTrainedModel", architecture: Architecture) -> UnitLay
                 widths.append(experts.n_units)
                 expert_sizes.append(experts.expert_sizes)
                 continue
-            width = weight_of(output_of(layer, architecture)).shape[1]
-            n_outputs = [
-                weight_of(layer.get_submodule(path)).shape[0] for path in architecture.feeding
-            ]
+            width = shape_of(output_of(layer, architecture))[1]
+            n_outputs = [shape_of(layer.get_submodule(path))[0] for path in architecture.feeding]
         except AttributeError as error:
             raise UnsupportedArchitectureError(
                 f"Layer {index} lacks a module or weight that the family {architecture.family} "
                 f"has: {error}.",
                 hint=f"Looked for the weights of {architecture.output_projection} and "
-                f"{', '.join(architecture.feeding)}. Quantised checkpoints have others; GGUF "
-                "files work.",
+                f"{', '.join(architecture.feeding)}.",
             ) from error
         for path, n in zip(architecture.feeding, n_outputs, strict=True):
             if n != architecture.n_fused * width:

@@ -8,15 +8,13 @@ import copy
 import math
 import re
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
-import psutil
 import torch
 import transformers
 
-from fnprune_core.errors import FnpruneError, ModelNotFoundError, SettingsError
+from fnprune_core.errors import FnpruneError, ModelNotFoundError
 from fnprune_core.inputs.files import check_size, read_bytes
 from fnprune_core.inputs.json_values import parse_json, whole
 from fnprune_core.inputs.tensor_files import gguf_header, stored_tensors
@@ -25,6 +23,7 @@ if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel
 
 CONFIG = "config.json"
+INDEX = "model.safetensors.index.json"
 MOST_CONFIG_BYTES = 16_000_000
 #: Other JSON of a checkpoint: tokenizers of 262,144 tokens have 34 MB.
 MOST_JSON_BYTES = 256_000_000
@@ -57,17 +56,19 @@ _GGUF_LIMITS: dict[str, int] = {
     "vocab_size": _MOST_TOKENS,
     "context_length": _MOST_POSITIONS,
 }
-#: Bytes that weights in float32 may lack before it is told; smaller gaps are told by name, later.
-_SMALL_GAP_BYTES = 256_000_000
 #: Times as many layers as there are, with one more, that a config may ask for before it is refused
 #: here; smaller gaps are told by name, later.
 _MOST_MORE = 2
 _NUMBER_IN_NAME = re.compile(r"\.(\d{1,6})\.")
-_CGROUP = Path("/sys/fs/cgroup")
 
 
-def check_folder(source: str, folder: Path) -> int | None:
+def check_folder(source: str, folder: Path, *, is_whole: bool = True) -> int | None:
     """Check the config and the headers of a checkpoint's folder; return its numbers of weights.
+
+    Parameters
+    ----------
+    is_whole : bool
+        Whether all weights should be there; of a model of the hub they may come later.
 
     Returns
     -------
@@ -90,7 +91,34 @@ def check_folder(source: str, folder: Path) -> int | None:
     for path in folder.glob("*.json"):
         if path.is_file():
             check_size(path, most=MOST_JSON_BYTES, error=ModelNotFoundError)
+    if not is_whole:
+        return None
+    _check_index(source, folder)
     return _check_weights(source, folder, config)
+
+
+def _check_index(source: str, folder: Path) -> None:
+    """Refuse an index of shards that names files elsewhere than in the folder, or missing ones."""
+    path = folder / INDEX
+    if not path.is_file():
+        return
+    try:
+        shards = parse_json(path.read_bytes())["weight_map"].values()
+        names = sorted({name for name in shards if isinstance(name, str)})
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _damaged(source, INDEX, "it is not a valid JSON file with a weight_map") from error
+    for name in names:
+        place = PurePosixPath(name.replace("\\", "/"))
+        if place.is_absolute() or ".." in place.parts or PureWindowsPath(name).drive:
+            raise _damaged(source, INDEX, f"it names the file {name!r}, which is out of the folder")
+    missing = [name for name in names if not (folder / name).is_file()]
+    if missing:
+        raise _damaged(
+            source,
+            INDEX,
+            f"it names {len(names):,} files of weights, of which {len(missing):,} are missing, "
+            f"{missing[0]!r} among them",
+        )
 
 
 def _check_weights(source: str, folder: Path, config: Mapping[str, Any]) -> int | None:
@@ -162,54 +190,6 @@ def blank_model(config: "PretrainedConfig") -> "PreTrainedModel":
             copy.deepcopy(config), trust_remote_code=False
         )
     return model
-
-
-def check_memory(
-    source: str,
-    model: "PreTrainedModel",
-    *,
-    dtype: torch.dtype,
-    device: torch.device,
-    n_stored: int | None,
-) -> None:
-    """Refuse a model that free memory does not hold, or that asks for far more than its files.
-
-    Parameters
-    ----------
-    model : PreTrainedModel
-        Without weights: see `blank_model`.
-    n_stored : int or None
-        Numbers in the files, where that is known.
-    """
-    n_values = sum(parameter.numel() for parameter in model.parameters())
-    n_bytes = n_values * dtype.itemsize + sum(
-        buffer.numel() * buffer.element_size() for buffer in model.buffers()
-    )
-    if n_stored is not None and (n_values - n_stored) * 4 > _SMALL_GAP_BYTES:
-        raise ModelNotFoundError(
-            f"The config of {source!r} asks for {n_values:,} weights, its files hold {n_stored:,}.",
-            hint="Fetch the model again, or check that config.json belongs to these weights.",
-        )
-    free = free_bytes(device)
-    if free is not None and n_bytes > free:
-        raise SettingsError(
-            f"The model {source!r} needs {n_bytes / 1e9:.1f} GB in {dtype}, "
-            f"{str(device)!r} has {free / 1e9:.1f} GB free: it does not fit.",
-            hint="Use a smaller dtype (bfloat16), another device, or `sharded` over several.",
-        )
-
-
-def free_bytes(device: torch.device) -> int | None:
-    """Return the free memory of a device, or None where it does not tell."""
-    if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
-    if device.type != "cpu":
-        return None
-    free = int(psutil.virtual_memory().available + psutil.swap_memory().free)
-    with suppress(OSError, ValueError):  # in a container, what it may use of it
-        most = int((_CGROUP / "memory.max").read_text())
-        free = min(free, most - int((_CGROUP / "memory.current").read_text()))
-    return free
 
 
 def _damaged(source: str, file: str, reason: str) -> FnpruneError:

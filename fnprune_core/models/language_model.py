@@ -2,13 +2,16 @@
 
 import hashlib
 import json
+import math
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from fnprune_core.errors import FingerprintMismatchError, SettingsError
 from fnprune_core.models.architectures import (
@@ -21,6 +24,7 @@ from fnprune_core.models.architectures import (
     output_of,
     output_projections,
     sample_of,
+    shape_of,
     text_config,
     unit_layout,
     value_of,
@@ -29,6 +33,7 @@ from fnprune_core.models.architectures import (
 from fnprune_core.models.attention import AttentionLayout, attention_layout
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.models.pace import Pace, Work
+from fnprune_core.models.sources.quantised import PACKED, PLAIN, is_quantised
 from fnprune_core.models.structure.proof import proven_architecture
 
 if TYPE_CHECKING:
@@ -92,8 +97,15 @@ class LanguageModel:
 
     @property
     def dtype(self) -> torch.dtype:
-        """The dtype of the weights."""
+        """The dtype of the weights; of quantised ones, that of what is computed."""
+        if self.is_quantised:
+            return weight_of(self.model.get_input_embeddings()).dtype
         return sample_of(output_projections(self.model, self.architecture)[0]).dtype
+
+    @property
+    def is_quantised(self) -> bool:
+        """Whether units can be recorded and silenced, but not cut: see `sources.quantised`."""
+        return is_quantised(output_projections(self.model, self.architecture)[0])
 
     @property
     def attention(self) -> AttentionLayout:
@@ -167,7 +179,7 @@ class LanguageModel:
             n_kv_heads=int(value_of(config, "num_key_value_heads") or n_heads),
             head_size=int(value_of(config, "head_dim") or config.hidden_size // n_heads),
             vocabulary_size=int(config.vocab_size),
-            n_parameters=sum(p.numel() for p in parameters),
+            n_parameters=sum(p.numel() for p in parameters) + _packed(self.model.modules()),
             n_mlp_parameters=n_mlp_parameters,
             parameter_bytes=sum(p.numel() * p.element_size() for p in parameters),
             dtype=str(self.dtype).removeprefix("torch."),
@@ -178,18 +190,32 @@ class LanguageModel:
         )
 
 
+def _packed(modules: Iterable[nn.Module]) -> int:
+    """Return how many more weights quantised projections stand for than they have parameters."""
+    return sum(
+        math.prod(shape_of(module)) - sum(p.numel() for p in module.parameters() if p.ndim > 1)
+        for module in modules
+        if hasattr(module, "in_features") and is_quantised(module)
+    )
+
+
 def fingerprint(model: "PreTrainedModel", architecture: Architecture) -> str:
     """Return 16 hex digits that name the weights, alike on every device and in every dtype.
 
     The shape of each parameter and the signs of a sample of it are hashed. A sign is all that
     no rounding changes, so a plan made in float32 fits the same model in float16 or bfloat16.
+    Of quantised weights the sample itself is hashed.
     """
     digest = hashlib.sha256(architecture.family.encode())
-    for name, parameter in model.named_parameters():
+    packed = [each for each in model.named_buffers() if each[0].endswith(PACKED)]
+    for name, parameter in (*model.named_parameters(), *packed):
         step = parameter.numel() // _FINGERPRINT_SAMPLES | 1  # odd: not always the same column
-        signs = torch.signbit(parameter.detach().reshape(-1)[::step])
+        sample = parameter.detach().reshape(-1)[::step].cpu()
         digest.update(json.dumps([name, *parameter.shape]).encode())
-        digest.update(np.packbits(signs.cpu().numpy()).tobytes())
+        if parameter.dtype in PLAIN:
+            digest.update(np.packbits(torch.signbit(sample).numpy()).tobytes())
+        else:
+            digest.update(sample.contiguous().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()[:16]
 
 

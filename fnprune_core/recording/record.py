@@ -19,6 +19,7 @@ from fnprune_core.models.hooks import watch_inputs
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.models.log_probabilities import token_log_probabilities
+from fnprune_core.models.sources.finite import not_finite_hint
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
 from fnprune_core.recording import finite
 from fnprune_core.recording.moments import open_array
@@ -65,6 +66,7 @@ def recording_inputs(
         "dtype": str(language_model.dtype).removeprefix("torch."),
         "text_sha256": windows.text_sha256,
         "n_dummy_tokens": windows.n_dummy_tokens,
+        **({"chat": True} if windows.chat else {}),
         **kept,
     }
 
@@ -272,21 +274,21 @@ def _record_sessions(
             n_tokens = int(windows.starts[batch.stop] - windows.starts[batch.start])
             with language_model.pace.timed("recording", n_tokens):
                 for part, read in fitting.parts(batch, read_batch):
-                    _check_read(read, language_model.layout, part)
+                    _check_read(read, language_model, part)
                     writer.add(part, read)
             report(batch.stop)
 
 
-def _check_read(read: ReadWindows, layout: UnitLayout, batch: range) -> None:
+def _check_read(read: ReadWindows, model: LanguageModel, batch: range) -> None:
     """Raise `NonFiniteError` if what was read in some sessions holds NaN or infinity."""
     for row, session in enumerate(batch):
         if not read.is_finite[row].all():
-            raise finite.not_finite(~read.is_finite[row], layout, session)
+            raise finite.not_finite(~read.is_finite[row], model.layout, session, dtype=model.dtype)
         if not np.isfinite(read.log_probabilities[row, 1:].sum(dtype=np.float64)):
             raise NonFiniteError(
                 f"Session {session}: log-probabilities are not finite, though the units' "
                 "activations are.",
-                hint=finite.HINT,
+                hint=not_finite_hint(model.dtype),
             )
 
 
@@ -318,6 +320,7 @@ def windows_for(
         pack=settings.pack,
         max_tokens=settings.max_tokens,
         seed=settings.seed,
+        chat=settings.chat,
     )
 
 

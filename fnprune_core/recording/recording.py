@@ -69,6 +69,8 @@ class RecordingSettings:
         number of networks instead of units times tokens. The texts are then read three times.
     most_networks : int
         Of a summary: up to so many networks can be found in it.
+    chat : bool
+        Put each document into the model's chat template, as what a user says.
     """
 
     window: int = 512
@@ -79,6 +81,7 @@ class RecordingSettings:
     seed: int | None = None
     keep: str = "all"
     most_networks: int = 64
+    chat: bool = False
 
     def __post_init__(self) -> None:
         check_most("window", self.window, MOST_WINDOW)
@@ -365,6 +368,7 @@ def _windows_of(manifest: dict[str, Any], tokens: pd.DataFrame) -> Windows:
         document_index=np.asarray(tokens["document"].cat.codes, dtype=np.int32),
         domain_index=np.asarray(tokens["domain"].cat.codes, dtype=np.int32),
         **{name: facts[name] for name in STORED},
+        chat=bool(manifest["inputs"].get("chat", False)),
     )
 
 

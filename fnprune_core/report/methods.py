@@ -54,6 +54,11 @@ def _model_and_texts(material: Material) -> Iterator[Block]:
         f"{windows['text_sha256'][:16]}). What enters each output projection was recorded at every "
         f"token. The first {n_dummy} tokens of a window, where attention sinks sit, are left out "
         "of all statistics, as the first scans of a run are in fMRI. A window is a session."
+        + (
+            " Each document stood in the model's chat template, as what a user says."
+            if facts["inputs"].get("chat")
+            else ""
+        )
     )
     if facts["inputs"].get("keep", "all") != "all":
         yield Text(

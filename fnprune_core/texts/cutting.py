@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fnprune_core.errors import SettingsError, TextError
 from fnprune_core.inputs.numbers import check_most
+from fnprune_core.texts.chat import chat_frame
 from fnprune_core.texts.documents import Document, round_robin
 from fnprune_core.texts.overlap import first_shared_run
 from fnprune_core.texts.windows import Windows
@@ -31,6 +32,7 @@ def cut_windows(  # noqa: PLR0913 - how texts are cut, each by its name
     max_tokens: int | None = None,
     allow_short: bool = False,
     seed: int | None = None,
+    chat: bool = False,
 ) -> Windows:
     """Tokenise documents and cut them into disjoint windows, domain by domain.
 
@@ -55,6 +57,8 @@ def cut_windows(  # noqa: PLR0913 - how texts are cut, each by its name
     seed : int, optional
         Draw each domain's windows at random in place of dealing them over documents in turn, so
         that another seed reads other text; all documents are read for it.
+    chat : bool
+        Put each document into the tokenizer's chat template, as what a user says.
 
     Returns
     -------
@@ -69,7 +73,7 @@ def cut_windows(  # noqa: PLR0913 - how texts are cut, each by its name
         If a number is out of its range.
     """
     _check_settings(window, n_dummy_tokens, max_tokens)
-    cutter = _Cutter(tokenizer, window=window, pack=pack, allow_short=allow_short)
+    cutter = _Cutter(tokenizer, window=window, pack=pack, allow_short=allow_short, chat=chat)
     by_domain: dict[str, list[Document]] = {}
     for document in documents:
         by_domain.setdefault(document.domain, []).append(document)
@@ -127,13 +131,19 @@ class _Cutter:
         window: int,
         pack: bool,
         allow_short: bool,
+        chat: bool = False,
     ) -> None:
         self._tokenizer = tokenizer
         self._plain_backend: Any = None
         self.window = window
         self._pack = pack
         self._allow_short = allow_short
-        self.prefix = _prefix_ids(tokenizer)
+        self.chat = chat
+        self.suffix: list[int] = []
+        if chat:
+            self.prefix, self.suffix = chat_frame(tokenizer)
+        else:
+            self.prefix = _prefix_ids(tokenizer)
         self.n_dropped_tokens = 0
         self.longest = ("", 0)
 
@@ -200,7 +210,7 @@ class _Cutter:
         text = document.text.encode("utf-8", "replace").decode("utf-8")
         if not text.strip():
             return np.empty(0, dtype=np.int32)
-        return np.array([*self.prefix, *self._encoded(text)], dtype=np.int32)
+        return np.array([*self.prefix, *self._encoded(text), *self.suffix], dtype=np.int32)
 
     def _encoded(self, text: str) -> list[int]:
         """Return the ids of `text` without special tokens, not even those it spells out."""
@@ -273,7 +283,8 @@ def _join_windows(
         window=cutter.window,
         n_dummy_tokens=n_dummy_tokens,
         n_dropped_tokens=cutter.n_dropped_tokens,
-        adds_bos=bool(cutter.prefix),
+        adds_bos=bool(cutter.prefix) and not cutter.chat,
+        chat=cutter.chat,
     )
 
 

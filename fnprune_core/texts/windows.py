@@ -49,6 +49,8 @@ class Windows:
         Tokens of the documents read that fill no window.
     adds_bos : bool
         Whether each document begins with a token that the tokenizer put there.
+    chat : bool
+        Whether each document stands in the model's chat template.
     """
 
     token_ids: NDArray[np.int32]
@@ -62,6 +64,7 @@ class Windows:
     text_sha256: str = ""
     n_dropped_tokens: int = 0
     adds_bos: bool = False
+    chat: bool = False
 
     def __post_init__(self) -> None:
         for name, dtype in _ARRAYS.items():
@@ -135,6 +138,7 @@ class Windows:
             n_dummy_tokens=self.n_dummy_tokens,
             n_dropped_tokens=self.n_dropped_tokens,
             adds_bos=self.adds_bos,
+            chat=self.chat,
         )
 
     def _hash(self) -> str:

@@ -88,6 +88,7 @@ MISTAKES = {
     "No such option: --no-such": ("record", "--no-such"),
     "No such command": ("recrod",),
     "There is no model folder": ("doctor", "./no-such-model"),
+    "no option of it": ("models", "embedded?dtyp=float16"),
     "no file": ("record", "./no-such-text.txt"),
     "There is no recording 'abc'": ("decompose", "abc"),
     "There is no recording 'abd'": ("plan", "abd"),

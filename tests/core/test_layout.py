@@ -42,6 +42,13 @@ COVERED_ELSEWHERE: dict[str, str] = {
     "core/models/mixtures/test_units.py.",
     "pruning/expert_widths.py": "The uniform form of each kind of mixture: "
     "core/models/mixtures/test_units.py.",
+    "models/sources/examine.py": "A checkpoint before its weights: what is refused and "
+    "what it takes, core/models/test_loading.py, core/models/sources/test_fits.py and "
+    "core/models/sources/test_hub.py.",
+    "models/sources/hub_ids.py": "Ids, and each refusal of the hub: "
+    "core/models/sources/test_hub.py.",
+    "models/sources/locate.py": "What a text names: each kind, and none, in "
+    "core/models/test_loading.py.",
     "models/structure/proof.py": "What structure proposes is proven: "
     "core/models/structure/test_proposals.py.",
     "pruning/search/trials.py": "What two searches share: core/pruning/search/test_allocation.py "

@@ -17,7 +17,7 @@ from app.doors.reach import Reach
 from app.shell.jobs.record import JobFunction, Report
 from app.shell.text_choice import TextChoice
 from fnprune_core.machine import memory
-from fnprune_core.progress import CancelToken, Progress, ProgressEvent
+from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent
 from fnprune_core.storage.folders import check_free_space
 from fnprune_core.storage.workspace import Workspace
 from fnprune_core.texts.documents import Document
@@ -43,27 +43,28 @@ class ModelShelf:
         self.reach = reach
         self._loading = threading.Lock()
         self._held: LanguageModel | None = None
+        self._asked = ""  # what loaded it: its source, with options behind it or without
 
-    def get(self, source: str, *, progress: Progress) -> LanguageModel:
+    def get(self, source: str, *, progress: Progress, cancel: CancelToken = NEVER) -> LanguageModel:
         """Return the model of `source`, loading it if another one (or none) is held."""
         from fnprune_core.models.loading import load_model
 
         self.reach.model(source)
         with self._loading:
-            model = self._held
-            if model is None or model.source != source:
-                self._held = model = None
+            model = self.loaded(source)
+            if model is None:
+                self._held = None
                 progress(ProgressEvent(stage="loading the model", done=0, total=1, unit="models"))
-                model = load_model(source, progress=progress)
+                model = load_model(source, progress=progress, cancel=cancel)
                 model.seconds_per_token()  # timed here, and not on a page that wants an estimate
-                self._held = model
+                self._held, self._asked = model, source
                 progress(ProgressEvent(stage="loading the model", done=1, total=1, unit="models"))
             return model
 
     def loaded(self, source: str) -> LanguageModel | None:
-        """Return the model of `source` if it is in memory."""
+        """Return the model of `source` if it is in memory, in whichever dtype it was asked for."""
         model = self._held
-        return model if model is not None and model.source == source else None
+        return model if model is not None and source in (self._asked, model.source) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -89,7 +90,7 @@ class Run:
 
     def model(self, source: str) -> LanguageModel:
         """Return a model, loaded if it is not in memory."""
-        return self.shelf.get(source, progress=self.report)
+        return self.shelf.get(source, progress=self.report, cancel=self.cancel)
 
     def documents(self, texts: TextChoice) -> list[Document]:
         """Return chosen texts, read where they may be."""

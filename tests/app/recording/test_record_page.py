@@ -6,8 +6,7 @@ def test_model_that_is_not_there(open_page) -> None:
     at = open_page()
     at.segmented_control(key="start-model").set_value("Your own").run()
     at.text_input(key="start-own-model").set_value("./no-such-folder").run()
-    press(at, "Load")
-    assert finish(at).state == "failed"
+    assert "Load" not in [each.label for each in at.button]
     assert "no-such-folder" in said(at)
     assert not at.exception
     assert at.text_input(key="start-own-model").value == "./no-such-folder"

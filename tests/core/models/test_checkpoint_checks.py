@@ -5,12 +5,10 @@ import time
 
 import pytest
 import tiny
-import torch
 
-from fnprune_core.errors import FnpruneError, ModelNotFoundError, SettingsError
-from fnprune_core.models import checkpoint_checks
+from fnprune_core.errors import FnpruneError, ModelNotFoundError
 from fnprune_core.models.architectures import ARCHITECTURES
-from fnprune_core.models.checkpoint_checks import LIMITS, check_memory, check_sizes
+from fnprune_core.models.checkpoint_checks import LIMITS, check_sizes
 from fnprune_core.models.loading import load_model
 
 
@@ -87,39 +85,6 @@ def test_a_config_that_is_no_json_is_refused_with_its_name(saved, content, messa
     assert "config.json" in caught.value.message
 
 
-def test_a_model_larger_than_free_memory_is_refused_before_it_is_read(saved, monkeypatch) -> None:
-    monkeypatch.setattr(checkpoint_checks, "free_bytes", lambda device: 1000)
-    with pytest.raises(SettingsError, match=r"needs 0\.0 GB in torch.float32, 'cpu' has 0\.0 GB"):
-        load_model(str(saved), device="cpu", dtype="float32")
-
-
-def test_memory_is_that_of_the_weights(llama) -> None:
-    """Counted on a model without weights, shared ones once; one byte less is refused."""
-    n_bytes = sum(p.numel() * 4 for p in llama.model.parameters())
-    n_bytes += sum(b.numel() * b.element_size() for b in llama.model.buffers())
-
-    def check(free: int) -> None:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(checkpoint_checks, "free_bytes", lambda device: free)
-            check_memory(
-                "x",
-                llama.model,
-                dtype=torch.float32,
-                device=torch.device("cpu"),
-                n_stored=None,
-            )
-
-    check(n_bytes)
-    with pytest.raises(SettingsError, match="does not fit"):
-        check(n_bytes - 1)
-
-
-def test_free_memory_is_known_on_this_machine() -> None:
-    free = checkpoint_checks.free_bytes(torch.device("cpu"))
-    assert free is not None
-    assert 10**8 < free < 10**14
-
-
 def test_a_tensor_beyond_its_file_is_told(saved) -> None:
     path = saved / "model.safetensors"
     content = path.read_bytes()
@@ -128,4 +93,31 @@ def test_a_tensor_beyond_its_file_is_told(saved) -> None:
     assert header != content[8 : 8 + n_header]
     path.write_bytes(content[:8] + header + content[8 + n_header :])
     with pytest.raises(ModelNotFoundError, match=r"model\.safetensors is damaged: invalid shape"):
+        load_model(str(saved), device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("shard", "says"),
+    [
+        ("../other/model.safetensors", "out of the folder"),
+        ("/etc/model.safetensors", "out of the folder"),
+        ("..\\other\\model.safetensors", "out of the folder"),
+        ("C:\\model.safetensors", "out of the folder"),
+        ("model-00002-of-00002.safetensors", "1 are missing"),
+    ],
+)
+def test_an_index_of_shards_stays_in_its_folder_and_names_what_is_there(saved, shard, says) -> None:
+    outside = saved.parent / "other"
+    outside.mkdir()
+    (saved / "model.safetensors").rename(outside / "model.safetensors")
+    index = {"metadata": {}, "weight_map": {"lm_head.weight": shard}}
+    (saved / "model.safetensors.index.json").write_text(json.dumps(index))
+    with pytest.raises(ModelNotFoundError, match=says):
+        load_model(str(saved), device="cpu")
+
+
+@pytest.mark.parametrize("content", ["[]", "{", '{"weight_map": 3}'])
+def test_an_index_that_is_none_is_refused(saved, content) -> None:
+    (saved / "model.safetensors.index.json").write_text(content)
+    with pytest.raises(ModelNotFoundError, match="index"):
         load_model(str(saved), device="cpu")
