@@ -137,14 +137,10 @@ def decoded(material: Material) -> Iterator[Block]:
 def random_directions(material: Material) -> Iterator[Block]:
     """Yield statistics of networks beside those of random directions, or how to have them."""
     if not material.beside:
+        what = "Networks were not compared with random directions."
+        command = f"fnprune directions {material.atlas.id}"
         unread = material.unread_directions()
-        yield from unread
-        if not unread:
-            yield Missing(
-                what="Networks were not compared with random directions.",
-                command=f"fnprune directions {material.atlas.id}",
-                page="Networks",
-            )
+        yield from unread or (Missing(what=what, command=command, page="Networks"),)
         return
     yield Text(text=_beside_text(material))
     yield Table(

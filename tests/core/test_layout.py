@@ -45,8 +45,6 @@ COVERED_ELSEWHERE: dict[str, str] = {
     "models/sources/examine.py": "A checkpoint before its weights: what is refused and "
     "what it takes, core/models/test_loading.py, core/models/sources/test_fits.py and "
     "core/models/sources/test_hub.py.",
-    "models/sources/hub_ids.py": "Ids, and each refusal of the hub: "
-    "core/models/sources/test_hub.py.",
     "models/sources/locate.py": "What a text names: each kind, and none, in "
     "core/models/test_loading.py.",
     "models/structure/proof.py": "What structure proposes is proven: "
