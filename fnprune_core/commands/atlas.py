@@ -306,19 +306,26 @@ def chance(
 def directions(
     atlas: Annotated[str, typer.Argument(help="Id of a decomposition, or latest.")],
     seed: Annotated[int, typer.Option(help="Of the random directions.", min=0)] = 0,
+    over_time: Annotated[
+        bool, typer.Option("--over-time", help="Windows and states, too; about 10 s.")
+    ] = False,
     *,
     common: CommonOptions,
 ) -> None:
     """Set statistics of networks beside those of random directions of the same number and shape."""
     from fnprune_core.atlas.chance import beside
+    from fnprune_core.atlas.chance import over_time as windows
     from fnprune_core.atlas.chance.directions import KINDS, make_directions
 
     workspace = common.workspace
     with common.progress() as progress:
         found = make_directions(workspace, atlas, seed=seed, progress=progress)
     statistics = beside.tables(found)
-    totals = {"networks": beside.counts(found.atlas)}
-    totals |= {kind: beside.counts(found.of(kind)) for kind in KINDS}
+    atlases = {"networks": found.atlas, **{kind: found.of(kind) for kind in KINDS}}
+    totals = {
+        name: beside.counts(each) | (windows.figures(each) if over_time else {})
+        for name, each in atlases.items()
+    }
     parcels = beside.parcels(found.atlas, seed=seed)
     if common.wrote_json(
         {

@@ -3,6 +3,7 @@
 import numpy as np
 import streamlit as st
 
+from app.atlas import random_directions
 from app.atlas.connectome import data as cache
 from app.atlas.connectome.dynamics_figures import dynamic_course, state_strip, states
 from app.atlas.connectome.options import MOST_STATES, WIDTHS, ConnectomeOptions, change, options
@@ -10,11 +11,13 @@ from app.atlas.connectome.panels import arranged
 from app.figures.markup import token_strip
 from app.figures.matrix import Arrangement, matrix
 from app.shell import recipes, view_state
-from app.shell.caches import networks
+from app.shell.caches import directions, networks
 from app.widgets import atlas_frame, frame
 from app.widgets.browser_events import pick_cells
 from app.widgets.controls import choose
 from app.widgets.picture import draw_picture
+from fnprune_core.atlas.chance.beside import told
+from fnprune_core.atlas.chance.over_time import N_PARTNERS, N_STATES, WINDOWS
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.atlas.statistics.networks import session_course
 
@@ -77,10 +80,25 @@ def show_time(atlas: NetworkAtlas, network: int) -> None:
             view_state.change(token=round(place[0]), session=session)
 
     pick_cells("connectome-moment", chart="connectome-course", on_pick=select_moment)
+    _beside_random(atlas)
     if token >= 0:
         show_moment(atlas, network, session, arranged_networks)
     if page_options.n_states >= 2:
         show_states(atlas, session, page_options, arranged_networks)
+
+
+def _beside_random(atlas: NetworkAtlas) -> None:
+    """Say how often windows leave the band and what states go with, beside random directions."""
+    random_directions.offer(atlas, key="connectome-time")
+    found = directions.over_time(atlas.id)
+    if "changes" in found["networks"]:
+        st.caption(
+            f"Of networks and their {N_PARTNERS} strongest partners "
+            f"{told(found, 'changes')} leave the band in a session; by chance 5 %. With "
+            f"{N_STATES} states {told(found, 'states')} of the windows lie in the commonest domain "
+            f"of their state. Both of windows of {WINDOWS.width} tokens.",
+            help=random_directions.ABOUT,
+        )
 
 
 def show_moment(

@@ -9,9 +9,12 @@ from app.figures import markup, networks
 from app.learn import data as cache
 from app.learn.lesson import Finding
 from app.shell import resources, session_state, wording
+from app.shell.caches import directions
 from app.widgets import frame
 from app.widgets.controls import button
 from app.widgets.picture import draw_picture
+from fnprune_core.atlas.chance.beside import told
+from fnprune_core.atlas.chance.names import is_named, least_share
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 _ROUND = "round of the lesson's guessing"
@@ -20,24 +23,26 @@ _ROUND = "round of the lesson's guessing"
 def guessing(atlas: NetworkAtlas) -> Finding | None:
     """Show words of a network, take a guess, and show what it goes with."""
     share = atlas.domain_share()
-    selective = [int(k) for k in np.flatnonzero(share.max(axis=1) > 0.5)]
-    selective = [k for k in selective if cache.favourite_words(atlas.id, k)]
+    has_domain = is_named(atlas)
+    selective = [
+        k for k in np.flatnonzero(has_domain).tolist() if cache.favourite_words(atlas.id, k)
+    ]
     if len(atlas.domain_names) < 2 or not selective:
         st.info("No network of this atlas follows one kind of text. Open the example instead.")
     else:
         order = np.random.default_rng(0).permutation(selective)
         round_index = int(session_state.widget(_ROUND) or 0)
         _draw_round(atlas, int(order[round_index % len(order)]), round_index)
-    n_selective = int((share.max(axis=1) > 0.5).sum())
-    selective_share = n_selective / atlas.n_networks
+    selective_share = float(has_domain.mean())
     supports = "none" if selective_share < 0.05 else "many" if selective_share <= 0.95 else "all"
     counts_text = ", ".join(
-        f"{int(((share.argmax(axis=1) == d) & (share.max(axis=1) > 0.5)).sum())} {name}"
+        f"{int(((share.argmax(axis=1) == d) & has_domain).sum())} {name}"
         for d, name in enumerate(atlas.domain_names)
     )
     return Finding(
-        sentence=f"{n_selective} of {atlas.n_networks} networks have over half of their energy per "
-        f"token in one kind of text: {counts_text}.",
+        sentence=f"Of {atlas.n_networks} networks, over "
+        f"{100 * least_share(len(atlas.domain_names)):.0f} % of the energy per token lies in one "
+        f"kind of text for {told(directions.named(atlas.id), 'named', '{:.0f}')}: {counts_text}.",
         supports=supports,
     )
 

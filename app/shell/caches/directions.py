@@ -6,8 +6,11 @@ from app.shell import resources
 from app.shell.caching import cached
 from fnprune_core.atlas.chance import beside as statistics
 from fnprune_core.atlas.chance import directions as module
+from fnprune_core.atlas.chance import over_time as windows
 from fnprune_core.atlas.chance.beside import Beside
 from fnprune_core.atlas.chance.directions import KINDS, Directions
+from fnprune_core.atlas.chance.names import is_named
+from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import CorruptArtifactError, SettingsError
 from fnprune_core.models.language_model import LanguageModel
 
@@ -59,11 +62,28 @@ def parcels(id: str, z: float | None) -> str:
     return statistics.parcels_sentence(statistics.parcels(resources.atlas(id), z=z))
 
 
+@cached(max_entries=4, made_of=are_made)
+def named(id: str) -> dict[str, dict[str, float]]:
+    """Return how many networks one domain holds enough energy of, and how many directions."""
+    return {name: {"named": int(is_named(each).sum())} for name, each in _atlases(id).items()}
+
+
+@cached(max_entries=4, spinner="Setting windows beside random directions", made_of=are_made)
+def over_time(id: str) -> dict[str, dict[str, float]]:
+    """Return figures of connectivity over time, of networks and of random directions."""
+    return {name: windows.figures(each) for name, each in _atlases(id).items()}
+
+
+def _atlases(id: str) -> dict[str, NetworkAtlas]:
+    """Return an atlas, and its random directions of each kind where they were made."""
+    found = opened(id)
+    kinds = {} if found is None else {kind: found.of(kind) for kind in KINDS}
+    return {"networks": resources.atlas(id), **kinds}
+
+
 @cached(max_entries=4, spinner="Setting networks beside random directions", made_of=are_made)
 def totals(id: str) -> dict[str, dict[str, float]]:
     """Return figures of all networks, and of all random directions of each kind."""
-    found = opened(id)
-    if found is None:
+    if opened(id) is None:
         return {}
-    atlases = {"networks": found.atlas, **{kind: found.of(kind) for kind in KINDS}}
-    return {name: statistics.counts(atlas) for name, atlas in atlases.items()}
+    return {name: statistics.counts(atlas) for name, atlas in _atlases(id).items()}

@@ -26,6 +26,7 @@ from fnprune_core.models.layout import UnitLayout
 LEVEL = 0.95
 ALPHA = 0.05
 _LEAST_SEEN = 3
+_PARCELS = {"share": "{:.1%}", "dice": "{:.3f}"}
 
 Floats = NDArray[np.float64]
 
@@ -263,14 +264,25 @@ def parcels(
 
 def parcels_sentence(found: Mapping[str, Mapping[str, float]]) -> str:
     """Return in words what `parcels` returns."""
+    share, dice = (told(found, name, form) for name, form in _PARCELS.items())
+    return f"In some network: {share} of the units. Mean Dice of pairs: {dice}."
 
-    def told(name: str, form: str) -> str:
-        own, *others = (f"{form.format(each[name])}" for each in found.values())
-        kinds = [f"{kind} {value}" for kind, value in zip(list(found)[1:], others, strict=True)]
-        return f"{own} (random directions: {', '.join(kinds)})"
 
-    share = told("share", "{:.1%}").replace("%", " %")
-    return f"In some network: {share} of the units. Mean Dice of pairs: {told('dice', '{:.3f}')}."
+def told(found: Mapping[str, Mapping[str, float]], name: str, form: str = "{:.0%}") -> str:
+    """Return a figure of networks, and in brackets that of each kind of random directions.
+
+    Parameters
+    ----------
+    found : mapping
+        "networks" and the kinds → figures by name; a kind without this figure is left out.
+    """
+    own, *others = (
+        (kind, form.format(each[name]).replace("%", " %"))
+        for kind, each in found.items()
+        if name in each
+    )
+    kinds = ", ".join(f"{kind} {value}" for kind, value in others)
+    return f"{own[1]} (random directions: {kinds or 'not measured'})"
 
 
 def _mean_dice(belongs: NDArray[np.bool_], layout: UnitLayout) -> float:

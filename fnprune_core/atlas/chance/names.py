@@ -93,6 +93,17 @@ def least_share(n_domains: int) -> float:
     return max(HALF, _TIMES / (_TIMES + n_domains - 1))
 
 
+def is_named(atlas: NetworkAtlas) -> NDArray[np.bool_]:
+    """Return which networks have enough of their energy in one domain to be named after it: (K,).
+
+    None where there is only one domain.
+    """
+    shares = atlas.domain_share()
+    return np.asarray(
+        (shares.max(axis=1) > least_share(shares.shape[1])) & (shares.shape[1] > 1), dtype=np.bool_
+    )
+
+
 def domain_names(
     atlas: NetworkAtlas, *, n_splits: int = _N_SPLITS, seed: int = 0
 ) -> tuple[DomainName | None, ...]:
@@ -106,7 +117,7 @@ def domain_names(
     energy, around, n_tokens, domain = _documents(atlas)
     shares = atlas.domain_share()
     n_domains = shares.shape[1]
-    least = least_share(n_domains)
+    least, is_enough = least_share(n_domains), is_named(atlas)
     top = shares.argmax(axis=1)
     rng = np.random.default_rng(seed)
     tried: list[list[float]] = [[] for _ in top]
@@ -127,7 +138,7 @@ def domain_names(
     counts = np.bincount(domain, minlength=n_domains)
     return tuple(
         _name(atlas.domain_names[d], float(shares[k, d]), tried[k], int(counts[d]), least)
-        if shares[k, d] > least and n_domains > 1
+        if is_enough[k]
         else None
         for k, d in enumerate(top)
     )

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
-from driving import alternatives, press, view
+from driving import alternatives, captions, press, view
 
 from app.atlas.connectome import data as cache
 from app.atlas.connectome import options
 from app.atlas.connectome.options import MEASURES, ConnectomeOptions
 from app.shell import codec, resources
+from app.shell.caches import directions
 from fnprune_core.atlas import connectome, cortex
 
 
@@ -84,6 +85,19 @@ def test_over_time_a_moment_and_states(open_page, example) -> None:
     assert moment.startswith("Connectivity between 6 networks")
     assert states.startswith("2 states")
     assert strip.startswith("States over this session")
+
+
+def test_changes_over_time_stand_beside_random_directions(open_page, example, monkeypatch) -> None:
+    """The page told of states and of pairs that leave the band, and not that directions do."""
+    found = {
+        "networks": {"changes": 0.52, "states": 0.57},
+        "permuted": {"changes": 0.24, "states": 0.50},
+    }
+    monkeypatch.setattr(directions, "over_time", lambda id: found)
+    at = opened(open_page, example, "time-w16", network="1", session="0")
+    told = captions(at)
+    assert "52 % (random directions: permuted 24 %) leave the band" in told
+    assert "57 % (random directions: permuted 50 %) of the windows" in told
 
 
 def test_a_window_longer_than_the_sessions_gives_way(open_page, example) -> None:

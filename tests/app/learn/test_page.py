@@ -9,6 +9,7 @@ from app.learn.lesson import CHAPTERS
 from app.shell import resources
 from app.shell.caches import trust
 from app.start.below import example_tiles
+from fnprune_core.atlas.chance.names import is_named
 
 BY_NAME = {each.slug: each for each in CHAPTERS}
 
@@ -151,6 +152,24 @@ def test_guessing_a_network_tells_right_from_wrong(open_page, example) -> None:
     assert sum("Right:" in text for text in texts) == 1
     press(at, "Next network")
     assert "Round 2" in everything(at)
+
+
+def test_the_lesson_counts_networks_of_a_domain_beside_random_directions(
+    open_page, example, monkeypatch
+) -> None:
+    """It told 42 of 64 networks, and not that shifted directions are 47."""
+    from app.shell.caches import directions
+
+    def measured(at) -> str:
+        return everything(at).replace("\\", "")
+
+    link = {**example.view(), "chapter": "decoding", "step": "check", "show": "open"}
+    n = int(is_named(resources.atlas(example.atlas)).sum())
+    assert f"for {n} (random directions: not measured): " in measured(open_page("learn", **link))
+    counted = {"networks": {"named": n}, "permuted": {"named": 0}, "shifted": {"named": 47}}
+    monkeypatch.setattr(directions, "named", lambda id: counted)
+    at = open_page("learn", **link)
+    assert f"for {n} (random directions: permuted 0, shifted 47): " in measured(at)
 
 
 def test_glossary_finds_words(open_page) -> None:

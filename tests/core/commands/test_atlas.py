@@ -48,3 +48,16 @@ def test_commands_apply_match_and_carry(fnprune, workspace, recording, record_wi
     code, failed = fnprune("match", atlas, applied["id"], "--by", "courses")
     assert code == 2
     assert "no text in common" in failed["error"]["message"]
+
+
+def test_directions_stand_beside_windows_and_states(fnprune, workspace, recording):
+    with pytest.warns(NotConvergedWarning):
+        atlas = group_ica.decompose(
+            workspace, recording.id, settings=GroupICA(n_components=4, n_runs=1, max_iter=5)
+        )
+    code, found = fnprune("directions", atlas, "--over-time")
+    assert (code, list(found["totals"])) == (0, ["networks", "permuted", "rotated", "shifted"])
+    code, without = fnprune("directions", atlas)
+    for of, figures in without["totals"].items():
+        assert "changes" not in figures
+        assert figures.items() <= found["totals"][of].items()
