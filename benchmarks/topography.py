@@ -57,8 +57,8 @@ def by_network(maps: Maps, layout: UnitLayout) -> Cortex:
     return _filled(len(maps), layout, np.stack([strongest, strongest], axis=1))
 
 
-def by_umap(maps: Maps, layout: UnitLayout) -> Cortex:
-    """Fill the sheets from a UMAP of all units' maps, as the embedding page makes it of some."""
+def by_tsne(maps: Maps, layout: UnitLayout) -> Cortex:
+    """Fill the sheets from a t-SNE of all units' maps, as the embedding page makes it of some."""
     units = np.arange(layout.n_units)
     places = place_units(unit_features(maps, units), settings=EmbeddingSettings())
     return _filled(len(maps), layout, places.astype(np.float64))
@@ -94,7 +94,7 @@ def constructions() -> dict[str, Callable[[Maps, UnitLayout], Cortex]]:
     for name, refinement in refinements.items():
         rivals[name] = lambda m, u, r=refinement: build_cortex(m, u, refinement=r)
     rivals["exchanged, another seed"] = lambda m, u: build_cortex(m, u, seed=1)
-    rivals["UMAP of units"] = by_umap
+    rivals["t-SNE of units"] = by_tsne
     return rivals
 
 

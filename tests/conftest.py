@@ -49,8 +49,8 @@ def pytest_collection_finish() -> None:
 def pytest_runtest_setup(item) -> None:
     """Give tiny models one thread, on which they are faster, and the embedded model all.
 
-    Before any fixture is made: numba, once used, gives torch all threads again, and what a
-    fixture then made with two of them was not what a test made with one.
+    Before any fixture is made: what a fixture made with two of them would not be what a test makes
+    with one.
     """
     torch.set_num_threads(N_THREADS if "need_embedded_model" in item.fixturenames else 1)
 

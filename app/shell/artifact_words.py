@@ -38,7 +38,7 @@ _DESCRIBE: Mapping[str, Callable[[dict[str, Any], dict[str, Any]], str]] = {
         f"cortex of {sum(facts['widths']):,} units in {len(facts['widths'])} layers"
     ),
     "assessments": lambda _, inputs: f"trust ({inputs['part']}) of atlas {_atlas(inputs)}",
-    "embeddings": lambda _, inputs: f"UMAP of atlas {_atlas(inputs)}",
+    "embeddings": lambda _, inputs: f"t-SNE of atlas {_atlas(inputs)}",
     "directions": lambda _, inputs: f"random directions beside atlas {_atlas(inputs)}",
     "plans": lambda facts, inputs: (
         f"{100 * facts['achieved_ratio']:.1f} % of units go, "

@@ -1,4 +1,4 @@
-"""Units and networks as points in a plane: those that behave alike lie side by side (UMAP).
+"""Units and networks as points in a plane: those that behave alike lie side by side (t-SNE).
 
 A unit is described by its signed z² in every network, and compared with others by the cosine:
 squares let its strongest networks count, where plain z drowns them in the many weak ones. The two
@@ -6,9 +6,6 @@ poles of a network lie apart. Only near neighbours mean something in such a pict
 between far groups, their sizes and gaps do not.
 """
 
-import io
-import threading
-import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
-from sklearn.manifold import trustworthiness
+from sklearn.manifold import TSNE, trustworthiness
 from sklearn.neighbors import NearestNeighbors
+from threadpoolctl import threadpool_limits
 
 from fnprune_core.atlas.network_atlas import NetworkAtlas, open_atlas
 from fnprune_core.decomposition.fingerprint import KEY, MapsFingerprint
@@ -35,32 +33,30 @@ from fnprune_core.storage.workspace import Workspace
 
 _ARRAYS = "embedding.safetensors"
 _N_JUDGED = 2000
-# numba's threads must not be entered from two Python threads at once
-_UMAP_LOCK = threading.Lock()
+_N_STEPS = 500  # of the layout; twice as many move the example's neighbours by under 1 %
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbeddingSettings:
-    """Settings of an embedding: the sample of units and UMAP's layout.
+    """Settings of an embedding: the sample of units and the layout by t-SNE.
 
     Parameters
     ----------
     n_units : int
         Most units to place; of more, a stratified sample (`sample_units`).
-    n_neighbors, min_dist : int, float
-        UMAP's: how many neighbours are kept close, and how close points may come.
+    perplexity : float
+        About how many neighbours are kept close (van der Maaten & Hinton 2008).
     z : float
         |z| above which units count for a network in the sampling rule and in `same_network`. Both
         are of this rule also where the atlas's members are known: the places do not change then.
     least_members : int
         Such units of each network that the sample holds at least, if it has so many.
     seed : int
-        Of the sample and the layout. UMAP with a seed works in one thread.
+        Of the sample and the layout.
     """
 
     n_units: int = 8000
-    n_neighbors: int = 15
-    min_dist: float = 0.3
+    perplexity: float = 30.0
     z: float = 3.0
     least_members: int = 20
     seed: int = 0
@@ -68,10 +64,8 @@ class EmbeddingSettings:
     def __post_init__(self) -> None:
         if self.n_units < 16:
             raise SettingsError(f"An embedding needs at least 16 units, got {self.n_units}.")
-        if self.n_neighbors < 2:
-            raise SettingsError(f"n_neighbors must be at least 2, got {self.n_neighbors}.")
-        if not 0 <= self.min_dist < 1:
-            raise SettingsError(f"min_dist must be in [0, 1), got {self.min_dist}.")
+        if not self.perplexity >= 1:
+            raise SettingsError(f"The perplexity must be at least 1, got {self.perplexity}.")
         if self.seed < 0 or self.least_members < 0:
             raise SettingsError("The seed and least_members must not be negative.")
 
@@ -214,22 +208,6 @@ def unit_features(maps: NDArray[np.floating], units: NDArray[np.integer]) -> NDA
     return np.asarray(profile / np.where(norm > 0, norm, 1.0), dtype=np.float32)
 
 
-class _Epochs(io.TextIOBase):
-    """Stream for tqdm that reports the counts it is given; never raises: tqdm holds a lock."""
-
-    def __init__(self, progress: Progress, total: int) -> None:
-        self._progress, self._total = progress, total
-
-    def write(self, text: str) -> int:
-        """Report the epoch that `text` names."""
-        count = text.strip()
-        if count.isdecimal():
-            self._progress(
-                ProgressEvent(stage="layout", done=int(count), total=self._total, unit="epochs")
-            )
-        return len(text)
-
-
 def place_units(
     features: NDArray[np.float32],
     *,
@@ -238,41 +216,20 @@ def place_units(
     cancel: CancelToken = NEVER,
 ) -> NDArray[np.float32]:
     """Return places of units from `unit_features`: (n, 2). A stop waits for the layout's end."""
-    n_neighbors = min(settings.n_neighbors, len(features) - 1)
-    progress(ProgressEvent(stage="neighbours", done=0, total=len(features), unit="units"))
-    search = NearestNeighbors(n_neighbors=n_neighbors, metric="cosine", algorithm="brute")
-    distance, index = search.fit(features).kneighbors(features)  # exact, O(n² K)
-    neighbours = index.astype(np.int32), distance.clip(min=0.0).astype(np.float32)
-    cancel.raise_if_cancelled()
-    n_epochs = 500 if len(features) <= 10_000 else 200  # UMAP's own choice
-    progress(ProgressEvent(stage="layout", done=0, total=n_epochs, unit="epochs"))
-    places = _umap(
-        features,
-        settings.seed,
-        n_neighbors=n_neighbors,
-        min_dist=settings.min_dist,
-        precomputed_knn=neighbours,
-        n_epochs=n_epochs,
-        init="spectral" if len(features) > 64 else "random",
-        tqdm_kwds={
-            "disable": False,
-            "file": _Epochs(progress, n_epochs),
-            "bar_format": "{n}",
-            "mininterval": 0.3,
-        },
-    )
+    progress(ProgressEvent(stage="layout", done=0, total=1, unit="layouts"))
+    places = _tsne(features, settings.perplexity, settings.seed, metric="cosine", init="pca")
     cancel.raise_if_cancelled()
     return places
 
 
-def _umap(points: NDArray[np.floating], seed: int, **options: Any) -> NDArray[np.float32]:
-    """Run UMAP with a seed, which forces one thread: two would move places in no fixed order."""
-    import umap  # slow: compiles
-
-    with _UMAP_LOCK, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # UMAP warns that points cannot be added: none will be
-        places = umap.UMAP(random_state=seed, n_jobs=1, **options).fit_transform(points)
-    return np.asarray(places, dtype=np.float32)
+def _tsne(
+    points: NDArray[np.floating], perplexity: float, seed: int, **options: Any
+) -> NDArray[np.float32]:
+    """Run t-SNE in one thread: the sums of several come in no fixed order, and places with them."""
+    perplexity = min(perplexity, (len(points) - 1) / 3)
+    with threadpool_limits(1, user_api="openmp"):
+        tsne = TSNE(perplexity=perplexity, max_iter=_N_STEPS, random_state=seed, **options)
+        return np.asarray(tsne.fit_transform(points), dtype=np.float32)
 
 
 def places_by_course(atlas: NetworkAtlas, *, seed: int) -> NDArray[np.float32]:
@@ -286,11 +243,7 @@ def place_networks(distance: NDArray[np.float64], *, seed: int = 0) -> NDArray[n
     if n < 6:  # too few for a graph of neighbours: on a circle, in order
         angle = 2 * np.pi * np.arange(n) / n
         return np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32)
-    n_neighbors = min(10, n - 1)
-    index = np.argsort(distance, axis=1, kind="stable")[:, :n_neighbors].astype(np.int32)
-    near = np.take_along_axis(distance, index, axis=1).clip(min=0.0).astype(np.float32)
-    options = {"n_neighbors": n_neighbors, "min_dist": 0.4, "init": "random"}
-    return _umap(distance, seed, precomputed_knn=(index, near), **options)
+    return _tsne(distance.clip(min=0.0), 5.0, seed, metric="precomputed", init="random")
 
 
 def _same_network_share(

@@ -28,8 +28,8 @@ def offer(atlas: NetworkAtlas) -> None:
     job_progress.offer(
         "embed", "Compute the embedding", "scatter_plot", lambda: embed(atlas=atlas.id),
         kind="primary",
-        before="UMAP lays out up to 8,000 units and all networks. This is done once for an atlas "
-        "and takes about 20 seconds.",
+        before="t-SNE lays out up to 8,000 units and all networks. This is done once for an atlas "
+        "and takes about 30 seconds.",
     )  # fmt: skip
 
 

@@ -70,7 +70,7 @@ def networks_map(points: NetworkPoints, *, selected: int, alike: str, palette: P
     return Picture(
         figure=figure,
         alternative=(
-            f"UMAP of {len(points.names)} networks, near where {alike}: nearest to network "
+            f"t-SNE of {len(points.names)} networks, near where {alike}: nearest to network "
             f"{selected} are {nearest_text}. Size tells the number of units, colour the domain in "
             "which a network has most energy."
         ),

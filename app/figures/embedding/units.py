@@ -93,7 +93,7 @@ def units_map(
     return Picture(
         figure=figure,
         alternative=(
-            f"UMAP of {n:,} units, coloured by {colouring.by}: {n_members:,} belong to a network "
+            f"t-SNE of {n:,} units, coloured by {colouring.by}: {n_members:,} belong to a network "
             f"({rule}); {int(is_of_selected.sum()):,} of them, drawn on top, to "
             f"network {selected}. Only near neighbours mean something, not gaps between groups."
         ),

@@ -12,7 +12,7 @@ from fnprune_core.atlas import embedding
 
 @pytest.fixture
 def placed(example, monkeypatch):
-    """The example, with UMAP (slow to compile) replaced by a projection."""
+    """The example, with t-SNE replaced by a projection."""
 
     def project(features, **options):
         return np.asarray(features[:, :2] + 1e-3 * features[:, 2:4], dtype=np.float32)
@@ -35,7 +35,7 @@ def test_the_embedding_is_offered_made_and_found(open_page, placed) -> None:
     assert finish(at).state == "done"
     at.run()
     (chart,) = at.get("plotly_chart")
-    assert "UMAP of 144 units" in chart.proto.alt
+    assert "t-SNE of 144 units" in chart.proto.alt
     assert any("All 144 units that vary are shown." in c.value for c in at.caption)
     assert not at.exception
 
@@ -66,7 +66,7 @@ def test_networks_are_drawn_with_their_neighbours_and_a_click_selects(
 ) -> None:
     at = open_page("embedding", **placed.view(), show="maps", network="2")
     (chart,) = at.get("plotly_chart")
-    assert "UMAP of 6 networks" in chart.proto.alt
+    assert "t-SNE of 6 networks" in chart.proto.alt
     near = cache.neighbours(placed.atlas, 2, by="maps")
     assert len(near) == 5
     assert 2 not in near
