@@ -11,7 +11,7 @@ from plotly.subplots import make_subplots
 
 from app.figures.base import Picture, safe, style
 from app.figures.distinct import parcel_scale
-from app.figures.marks import bars, cells, colour_bar, ticks
+from app.figures.marks import bars, cells, colour_bar, line, note, ticks
 from app.figures.raster import bin_starts, group_columns, pool_columns
 from app.figures.theme import Palette, diverging_scale
 
@@ -80,6 +80,8 @@ def unit_at(
 
 
 MAP_COLUMNS = 768
+#: Experts that have room for their number above a map.
+_MOST_NAMED = 16
 
 
 def _layers_text(layers: NDArray[np.integer]) -> str:
@@ -143,6 +145,32 @@ def network_map(
             }
         ),
     )
+
+
+def add_experts(figure: go.Figure, experts: Sequence[Sequence[int]], palette: Palette) -> None:
+    """Draw borders between the experts on a map by index, numbered at the top where there is room.
+
+    Parameters
+    ----------
+    experts : sequence of sequence of int
+        Units of each expert of each layer.
+    """
+    x: list[float | None] = []
+    y: list[float | None] = []
+    for layer, sizes in enumerate(experts):
+        for end in np.cumsum(sizes)[:-1].tolist():
+            x += [end - 0.5, end - 0.5, None]
+            y += [layer - 0.5, layer + 0.5, None]
+    line(figure, x, y, colour=palette.quiet, width=1, showlegend=False, row=1, col=1)
+    most = max(experts, key=len)
+    if 1 < len(most) <= _MOST_NAMED:
+        ends = np.cumsum(most)
+        for expert, (end, size) in enumerate(zip(ends.tolist(), most, strict=True)):
+            note(
+                figure, str(expert), end - (size + 1) / 2, len(experts) - 0.5, size=11,
+                colour=palette.quiet, yanchor="bottom", row=1, col=1,
+            )  # fmt: skip
+    figure.update_xaxes(title_text="units, expert after expert", row=1, col=1)
 
 
 def _describe_map(

@@ -36,12 +36,18 @@ def ranked_units(atlas: NetworkAtlas, network: int) -> NDArray[np.int64]:
 
 
 def pole_units(atlas: NetworkAtlas, network: int, pole: int, n: int = 15) -> pd.DataFrame:
-    """Return the units of largest z of a pole, 1 or −1: unit (flat), layer, index, z."""
+    """Return the units of largest z of a pole, 1 or −1: unit (flat), layer, index, z.
+
+    In a mixture of experts also the expert in its layer, −1 in layers without any.
+    """
     z = atlas.maps[network]
     order = np.argsort(-pole * z, kind="stable")[:n]
     order = order[pole * z[order] > 0]
     layer, index = atlas.layout.locate(order)
-    return pd.DataFrame({"unit": order, "layer": layer, "index": index, "z": z[order].round(2)})
+    table = pd.DataFrame({"unit": order, "layer": layer, "index": index, "z": z[order].round(2)})
+    if atlas.layout.expert_sizes:
+        table.insert(2, "expert", atlas.layout.expert_of_unit(order))
+    return table
 
 
 def units_by_network(atlas: NetworkAtlas, n: int) -> NDArray[np.int64]:

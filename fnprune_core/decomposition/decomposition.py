@@ -78,6 +78,7 @@ class Decomposition:
             "n_networks": self.n_networks,
             "variance_explained": self.variance_explained,
             "widths": list(self.layout.widths),
+            **({"expert_sizes": sizes} if (sizes := self.layout.expert_sizes) else {}),
             "recording_id": self.recording_id,
             "fingerprint": self.fingerprint,
             "settings": self.settings,
@@ -99,7 +100,9 @@ class Decomposition:
             return cls(
                 **fields,
                 variance_explained=manifest["variance_explained"],
-                layout=UnitLayout(tuple(manifest["widths"])),
+                layout=UnitLayout(
+                    tuple(manifest["widths"]), tuple(map(tuple, manifest.get("expert_sizes", ())))
+                ),
                 recording_id=manifest["recording_id"],
                 fingerprint=manifest["fingerprint"],
                 settings=manifest["settings"],

@@ -63,6 +63,16 @@ class UnitLayout:
         ends = np.cumsum(sizes).tolist()
         return [slice(end - size, end) for end, size in zip(ends, sizes, strict=True)]
 
+    def expert_of_unit(self, flat: NDArray[np.integer] | int) -> NDArray[np.int64]:
+        """Return the expert of each flat unit in its layer, −1 in layers without experts."""
+        layer, index = self.locate(flat)
+        experts = np.full(layer.shape, -1, dtype=np.int64)
+        for number, sizes in enumerate(self.expert_sizes):
+            is_here = layer == number
+            if len(sizes) > 1 and is_here.any():
+                experts[is_here] = np.searchsorted(np.cumsum(sizes), index[is_here], side="right")
+        return experts
+
     @property
     def offsets(self) -> NDArray[np.int64]:
         """Flat index of the first unit of each layer, and the total: (n_layers + 1,)."""

@@ -8,7 +8,7 @@ import streamlit as st
 from app.atlas.networks import body, options, picked_unit, thresholds
 from app.atlas.networks.options import MapOptions
 from app.figures.base import Picture
-from app.figures.maps import MAP_COLUMNS, network_map, unit_at
+from app.figures.maps import MAP_COLUMNS, add_experts, network_map, unit_at
 from app.shell import glossary, recipes, resources, session_state, view_fields, view_state
 from app.shell.caches import atlas_maps, directions, trust
 from app.shell.caches import networks as network_page
@@ -89,7 +89,7 @@ def _choose(atlas: NetworkAtlas, network: int, *, has_places: bool) -> tuple[str
         )
         if map_view == "layers":
             by_index = st.toggle(
-                "By index",
+                "By expert" if atlas.layout.expert_sizes else "By index",
                 by_index,
                 key="atlas-order",
                 help="Off: units are grouped by network, for their order in a layer means nothing.",
@@ -176,6 +176,8 @@ def layers(atlas: NetworkAtlas, network: int, z: float, map_options: MapOptions)
         palette=frame.palette(),
         labels=labels,
     )
+    if labels is None and atlas.layout.expert_sizes:
+        add_experts(picture.figure, atlas.layout.expert_sizes, frame.palette())
     pole = map_options.pole
     name = "layers-pole" if pole else "layers"
     code = recipes.code(name, atlas=atlas.id, network=network, z=z, pole=pole)

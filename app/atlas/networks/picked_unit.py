@@ -40,8 +40,8 @@ def unit_card(atlas: NetworkAtlas, network: int, *, key: str) -> None:
     with st.container(border=True, gap="xsmall", key=f"{key}-card"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.markdown(
-                f"**Unit {index} of layer {layer}**, z {signed(values[network], '.1f')} in this "
-                "network",
+                f"**Unit {index} of layer {layer}**{_in_expert(atlas, unit)}, "
+                f"z {signed(values[network], '.1f')} in this network",
                 width="stretch",
             )
             if st.button("Open the unit", icon=":material/my_location:", key=f"{key}-open"):
@@ -55,6 +55,11 @@ def unit_card(atlas: NetworkAtlas, network: int, *, key: str) -> None:
         )
         st.caption(f"Strongest in {wording.plain(strongest)}")
         _show_under(atlas, network, unit, key=key)
+
+
+def _in_expert(atlas: NetworkAtlas, unit: int) -> str:
+    expert = int(atlas.layout.expert_of_unit(unit))
+    return "" if expert < 0 else f", in expert {expert}"
 
 
 def under(atlas: NetworkAtlas, network: int, pick: Pick) -> pd.DataFrame:

@@ -4,8 +4,8 @@ import numpy as np
 import streamlit as st
 
 from app.atlas import random_directions, spared_words
+from app.atlas.networks import experts, heads, options, picked_unit
 from app.atlas.networks import figures as statistics
-from app.atlas.networks import heads, options, picked_unit
 from app.figures.markup import signed
 from app.figures.networks import domain_bars
 from app.shell import recipes, resources, view_state, wording
@@ -175,6 +175,7 @@ def show_units(atlas: NetworkAtlas, network: int) -> None:
         "While the positive pole is above its mean, the negative is below. The sign of a map is "
         "chosen so that its heavier tail is positive."
     )
+    experts.show(atlas, network, z)
     heads.show(atlas, network)
 
 

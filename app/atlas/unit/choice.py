@@ -39,13 +39,19 @@ def select(unit: int) -> None:
 
 def label(atlas: NetworkAtlas, unit: int) -> str:
     """Return a unit's layer and index, in words."""
-    return short_label(atlas, unit).replace(" · ", ", unit ")
+    layer, index = atlas.layout.locate(unit)
+    return f"layer {int(layer)}, unit {int(index):,}{_expert_of(atlas, unit)}"
 
 
 def short_label(atlas: NetworkAtlas, unit: int) -> str:
     """Return a unit's layer and index, for a list."""
     layer, index = atlas.layout.locate(unit)
-    return f"layer {int(layer)} · {int(index):,}"
+    return f"layer {int(layer)} · {int(index):,}{_expert_of(atlas, unit)}"
+
+
+def _expert_of(atlas: NetworkAtlas, unit: int) -> str:
+    expert = int(atlas.layout.expert_of_unit(unit))
+    return "" if expert < 0 else f", expert {expert}"
 
 
 def chooser(atlas: NetworkAtlas, network: int, unit: int) -> None:
