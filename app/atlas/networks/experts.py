@@ -7,25 +7,13 @@ from numpy.typing import NDArray
 
 from app.atlas.networks.expert_figures import expert_map
 from app.shell import resources
-from app.shell.caching import cached
+from app.shell.caches.networks import expert_routing
 from app.widgets import frame
 from app.widgets.picture import draw_picture
-from fnprune_core.atlas import experts
 from fnprune_core.atlas.network_atlas import NetworkAtlas
+from fnprune_core.atlas.statistics import experts
 
 _UNITS, _ALL, _STRONG = "Units of the network", "Tokens seen", "Tokens seen, where it is strong"
-
-
-@cached(max_entries=32)
-def routing(id: str, network: int, domain: str) -> NDArray[np.float64]:
-    """Return the share of tokens that each expert saw: of a domain, of a network, or of all."""
-    atlas = resources.atlas(id)
-    recording = resources.recording(atlas.decomposition.recording_id)
-    if domain:
-        return experts.routing(recording, experts.domain_weights(recording, domain))
-    if network >= 0:
-        return experts.routing(recording, experts.network_weights(atlas, recording, network))
-    return experts.routing(recording)
 
 
 def show(atlas: NetworkAtlas, network: int, z: float | None) -> None:
@@ -36,7 +24,7 @@ def show(atlas: NetworkAtlas, network: int, z: float | None) -> None:
     of_domain = {f"Tokens seen, of {name}": name for name in atlas.domain_names}
     shown = st.selectbox("Colour", [_UNITS, _ALL, _STRONG, *of_domain], key="experts-shown")
     units = experts.units_by_expert(atlas, network, z=z)
-    everywhere, strong = routing(atlas.id, -1, ""), routing(atlas.id, network, "")
+    everywhere, strong = expert_routing(atlas.id, -1, ""), expert_routing(atlas.id, network, "")
     table = experts.expert_table(
         resources.recording(atlas.decomposition.recording_id),
         units,
@@ -50,7 +38,7 @@ def show(atlas: NetworkAtlas, network: int, z: float | None) -> None:
             values, of = strong, f"of tokens seen, by network {network}'s energy"
     elif shown in of_domain:
         domain = of_domain[shown]
-        values, of = routing(atlas.id, -1, domain), f"of tokens seen, of {domain}"
+        values, of = expert_routing(atlas.id, -1, domain), f"of tokens seen, of {domain}"
         table[f"of {domain}"] = _of_rows(table, values)
     draw_picture(
         expert_map(values, of=of, palette=frame.palette(), table=table.round(4)), key="experts"

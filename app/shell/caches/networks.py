@@ -17,6 +17,7 @@ from fnprune_core.atlas.chance.calibration import FOLDER, Calibration, read_cali
 from fnprune_core.atlas.decoding import DomainTest, LogitEffect, Tag
 from fnprune_core.atlas.network_atlas import Passage
 from fnprune_core.atlas.spectra import Spectrum
+from fnprune_core.atlas.statistics import experts
 from fnprune_core.atlas.statistics.networks import network_statistics, strong_magnitude
 from fnprune_core.atlas.thresholds import MixtureFit, Suggestion
 from fnprune_core.atlas.topography import glance
@@ -197,6 +198,18 @@ def signature(id: str) -> list[int]:
 
     table = trust.network_table(id)
     return glance.networks_at_a_glance(resources.atlas(id), cortex, table, unlike=unlike)
+
+
+@cached(max_entries=32)
+def expert_routing(id: str, network: int, domain: str) -> NDArray[np.float64]:
+    """Return the share of tokens that each expert saw: of a domain, of a network, or of all."""
+    atlas = resources.atlas(id)
+    recording = resources.recording(atlas.decomposition.recording_id)
+    if domain:
+        return experts.routing(recording, experts.domain_weights(recording, domain))
+    if network >= 0:
+        return experts.routing(recording, experts.network_weights(atlas, recording, network))
+    return experts.routing(recording)
 
 
 def earlier_networks(atlas_id: str) -> dict[int, Identity]:

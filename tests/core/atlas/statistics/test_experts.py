@@ -7,8 +7,8 @@ import pytest
 from small import small_model
 from study import begin
 
-from fnprune_core.atlas import experts
 from fnprune_core.atlas.network_atlas import open_atlas
+from fnprune_core.atlas.statistics import experts
 from fnprune_core.atlas.units import pole_units
 from fnprune_core.errors import SettingsError
 from fnprune_core.recording.recording import open_recording
