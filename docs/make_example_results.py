@@ -7,7 +7,7 @@ other commands of `fnprune_core.example.beforehand.COMMANDS` over the same works
 import sys
 from pathlib import Path
 
-from fnprune_core.atlas.embedding import embed
+from fnprune_core.atlas.embedding import EmbeddingSettings, embed, embedding_id
 from fnprune_core.example.beforehand import KINDS, pack
 from fnprune_core.example.ids import find_example
 from fnprune_core.storage.workspace import Workspace
@@ -20,11 +20,13 @@ def main() -> None:
     if ids is None:
         sys.exit("There is no example here: run fnprune example first.")
     embed(workspace, ids.decomposition_id)
+    embedded = embedding_id(ids.decomposition_id, EmbeddingSettings())
     artifacts = [
         (kind, entry.id)
         for kind in KINDS
         for entry in workspace.entries(kind)
         if ids.decomposition_id in str(entry.manifest)
+        and (kind != "embeddings" or entry.id == embedded)
     ]
     content = pack(workspace, ids.decomposition_id, artifacts)
     print(f"{len(artifacts)} results, {len(content) / 1000:.0f} kB")
