@@ -1,6 +1,7 @@
 """Shared fixtures."""
 
 import gc
+import os
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,14 @@ def pytest_runtest_setup(item) -> None:
     with one.
     """
     torch.set_num_threads(N_THREADS if "need_embedded_model" in item.fixturenames else 1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def without_waiting_for_the_disk():
+    """Leave files to the system's cache: no test cuts the power, and a disk may take 10 ms each."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
 
 
 @pytest.fixture

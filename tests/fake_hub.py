@@ -91,7 +91,7 @@ def serving(hub: FakeHub, port: int = 0) -> Iterator[FakeHub]:
     """Serve a hub on this machine while the block runs."""
     server = ThreadingHTTPServer(("127.0.0.1", port), _handler(hub))
     hub.endpoint = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield hub

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 @pytest.fixture
 def long_text(tmp_path) -> Path:
     """Held-out text so long that a comparison on it can be watched."""
-    documents = tiny.toy_documents(n_per_domain=2, n_words=64000)[1::2]
+    documents = tiny.toy_documents(n_per_domain=2, n_words=36000)[1::2]
     path = tmp_path / "long.jsonl"
     path.write_text("\n".join(json.dumps({"text": d.text, "topic": d.domain}) for d in documents))
     return path
@@ -63,7 +63,7 @@ def apply(browser: Browser, text: Path) -> None:
     browser.press("Random")  # FLAP is enough of a rival
     browser.press("Path or data set")
     browser.type("evaluate-source", str(text))
-    browser.type("prune-windows", "3600")
+    browser.type("prune-windows", "2000")
     browser.keys(Keys.ESCAPE)
     browser.press("Apply")
     seen: set[int] = set()

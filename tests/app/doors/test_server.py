@@ -7,6 +7,8 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -38,16 +40,22 @@ FILES = (
 ORIGINS = ({}, {"Origin": "https://evil.example"}, {"Origin": "null"})
 
 
-@pytest.fixture(scope="module", params=STARTS)
-def server(request, tmp_path_factory) -> Iterator[RawServer]:
-    folder = tmp_path_factory.mktemp("doors")
+@contextmanager
+def started(way: str, folder: Path) -> Iterator[RawServer]:
+    """A server that was started in one of the ways, and printed its link."""
     variables = {"FNPRUNE_TOKEN": TOKEN, "FNPRUNE_WORKSPACE": str(folder / "workspace")}
-    if request.param == "container":
+    if way == "container":
         variables["STREAMLIT_SERVER_ADDRESS"] = "0.0.0.0"
     log = folder / "log"
-    with serving(STARTS[request.param], cwd=ROOT, log=log, **variables) as url:
+    with serving(STARTS[way], cwd=ROOT, log=log, **variables) as url:
         assert f"fnprune_token={TOKEN}" in log.read_text(), "the link is printed at start"
         yield RawServer(port=urlsplit(url).port or 0)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory) -> Iterator[RawServer]:
+    with started("streamlit", tmp_path_factory.mktemp("doors")) as running:
+        yield running
 
 
 def bearer(token: str = TOKEN) -> dict[str, str]:
@@ -65,6 +73,17 @@ def test_a_raw_client_gets_nothing_but_403(server) -> None:
         assert server.status("/_stcore/agent/interact", method=method) == 403
     assert server.handshake(**bearer(TOKEN + "x")) == 403
     assert server.status("/", **bearer(TOKEN[:-1])) == 403
+
+
+@pytest.mark.parametrize("way", [way for way in STARTS if way != "streamlit"])
+def test_every_way_to_start_has_the_guard(way, tmp_path) -> None:
+    """Which is the same in all: what it answers is tried on one of them alone."""
+    with started(way, tmp_path) as running:
+        for headers in ORIGINS:
+            assert running.handshake(**headers) == 403
+        assert [running.status(path) for path in ("/", "/_stcore/metrics")] == [403, 403]
+        assert running.status("/", **bearer()) == 200
+        assert running.handshake(**bearer()) == 101
 
 
 #: Streamlit's and ours, with the methods that each takes.
