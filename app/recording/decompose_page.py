@@ -11,9 +11,10 @@ from app.shell.artifact_words import describe
 from app.shell.caches import atlas_maps, directions, trust
 from app.shell.jobs.job import Job
 from app.shell.wording import plain
-from app.widgets import frame, job_progress
+from app.widgets import atlas_frame, frame, job_progress
 from app.widgets.controls import button
 from app.widgets.picture import draw_picture
+from fnprune_core.atlas.membership import HIGH
 from fnprune_core.decomposition.decomposition import convergence_note
 
 TRUST = pages.path("trust")
@@ -39,13 +40,14 @@ def offer_size() -> None:
     curve = trust.assessment(atlas).sizes
     suggested = None if curve is None else curve.suggested()
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        if suggested is None:
+        if curve is None or suggested is None:
             st.caption(
                 "How many networks should you look for? Comparing halves of the documents "
                 "suggests a number."
             )
         else:
-            st.caption(f"Comparing halves of the documents suggests K = {suggested}.")
+            largest = ", the largest tried" if curve.still_rises else ""
+            st.caption(f"Comparing halves of the documents suggests K = {suggested}{largest}.")
             button(f"Use {suggested}", does=session_state.remember, args=(settings.K, suggested))
         if st.button("See the curve" if curve else "Measure it on Trust", type="tertiary"):
             view_state.change(show="k")
@@ -68,6 +70,7 @@ def show_result() -> None:
     if note:
         st.warning(plain(note), icon=":material/warning:")
     table = trust.network_table(view.atlas)
+    parcels = atlas_maps.parcels(view.atlas, atlas_frame.units_shown(atlas))
     with st.container(horizontal=True):
         st.metric(
             "Variance explained",
@@ -85,10 +88,18 @@ def show_result() -> None:
                 f"{table['run_agreement'].median():.2f}",
                 help=glossary.tip("run_agreement"),
             )
+        halves = trust.assessment(view.atlas).halves
+        if halves is not None:
+            st.metric(
+                "Come back in halves of the documents",
+                f"{int((halves.mean >= HIGH).sum())} of {atlas.n_networks}",
+                help=f"Split-half r of {HIGH} or more. Runs read the same signals, and so agree "
+                "more than halves do.",
+            )
         st.metric(
             "Units in a network",
-            f"{100 * (atlas_maps.parcels(view.atlas, view.z) >= 0).mean():.0f} %",
-            help=glossary.tip("threshold"),
+            f"{100 * (parcels >= 0).mean():.0f} %",
+            help=glossary.tip("threshold" if atlas.known_members is None else "members"),
         )
     st.caption(directions.explained(view.atlas))
     colours = frame.palette()
@@ -107,9 +118,7 @@ def show_result() -> None:
     with right:
         draw_picture(networks.variance_bars(table, palette=colours), key="variance")
     draw_picture(
-        maps.parcellation_map(
-            atlas_maps.parcels(view.atlas, view.z), n_networks=atlas.n_networks, palette=colours
-        ),
+        maps.parcellation_map(parcels, n_networks=atlas.n_networks, palette=colours),
         key="parcels",
     )
     if st.button("Look at the networks", type="primary", icon=":material/neurology:"):
