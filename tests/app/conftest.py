@@ -1,13 +1,27 @@
 """Pages of the app in a session without a browser."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
 MAIN = Path(__file__).parents[2] / "app" / "main.py"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def packages_are_searched_once() -> Iterator[None]:
+    """Streamlit looks for components in all installed packages, a server once, `AppTest` each time.
+
+    That was a third of the time of all tests of pages.
+    """
+    name = "scan_component_manifests"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest_scanner, name, cache(getattr(manifest_scanner, name)))
+        yield
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from app.shell.jobs.job import Wait
+from app.shell.jobs.job import Job, Wait
 from app.shell.jobs.limits import JobLimits, TooManyJobsError
 from app.shell.jobs.manager import JobManager, job_id
 from app.shell.jobs.record import Report
@@ -52,18 +52,38 @@ def returns(value: object) -> Callable[[Report, CancelToken], object]:
     return lambda report, cancel: value
 
 
-def test_done_job_keeps_its_result_and_events() -> None:
-    manager = JobManager()
+def ended(manager: JobManager, identity: str) -> Job:
+    """Wait for a job's end."""
+    return manager.wait(identity, timeout=PATIENCE_S)
 
+
+def ran(work: Callable[[Report, CancelToken], object]) -> Job:
+    """Run a function as the only job of a manager."""
+    manager = JobManager()
+    return ended(manager, manager.submit("record", work, inputs={}))
+
+
+@pytest.fixture
+def manager() -> JobManager:
+    return JobManager()
+
+
+@pytest.fixture
+def running(manager: JobManager, gate: Gate) -> str:
+    """A job of a visit ``a`` that runs until `gate.go` is set."""
+    identity = manager.submit("prune", gate, inputs={}, owner="a")
+    assert gate.running.wait(PATIENCE_S)
+    return identity
+
+
+def test_done_job_keeps_its_result_and_events() -> None:
     def work(report: Report, cancel: CancelToken) -> str:
         report({"label": "dense"})
         report(ProgressEvent(stage="read", done=1, total=2, unit="windows"))
         return "recording-id"
 
-    job = manager.wait(manager.submit("record", work, inputs={"x": 1}), timeout=PATIENCE_S)
-    assert job is not None
+    job = ran(work)
     assert (job.state, job.result, job.events) == ("done", "recording-id", ({"label": "dense"},))
-    assert job.progress is not None
     assert job.progress.fraction == 0.5
 
 
@@ -71,11 +91,8 @@ def test_users_mistake_becomes_message_and_hint() -> None:
     def work(report: Report, cancel: CancelToken) -> None:
         raise FnpruneError("The text is empty.", hint="Choose another.")
 
-    manager = JobManager()
-    job = manager.wait(manager.submit("record", work, inputs={}), timeout=PATIENCE_S)
-    assert job is not None
+    job = ran(work)
     assert job.state == "failed"
-    assert job.failure is not None
     assert (job.failure.message, job.failure.hint) == ("The text is empty.", "Choose another.")
     assert job.failure.reference == ""
 
@@ -84,11 +101,8 @@ def test_bug_is_logged_under_the_reference_that_is_shown(caplog: pytest.LogCaptu
     def work(report: Report, cancel: CancelToken) -> None:
         raise ZeroDivisionError("secret detail")
 
-    manager = JobManager()
     with caplog.at_level(logging.ERROR):
-        job = manager.wait(manager.submit("record", work, inputs={}), timeout=PATIENCE_S)
-    assert job is not None
-    assert job.failure is not None
+        job = ran(work)
     assert job.failure.reference in caplog.text
     assert "secret detail" in caplog.text
     assert "secret detail" not in job.failure.message + job.failure.hint
@@ -101,93 +115,66 @@ def test_same_inputs_join_the_running_job(gate: Gate) -> None:
     second = manager.submit("record", returns("never run"), inputs={"n": 1, "text": "a"})
     assert first == second == job_id("record", {"text": "a", "n": 1})
     gate.go.set()
-    job = manager.wait(first, timeout=PATIENCE_S)
-    assert job is not None
-    assert job.result == "through"
+    assert ended(manager, first).result == "through"
 
 
-def test_one_lane_runs_one_job_at_a_time_in_order(gate: Gate) -> None:
-    manager = JobManager()
+def test_one_lane_runs_one_job_at_a_time_in_order(manager, gate, running) -> None:
     order: list[str] = []
 
     def then(name: str) -> Callable[[Report, CancelToken], None]:
         return lambda report, cancel: order.append(name)
 
-    manager.submit("record", gate, inputs={})
-    assert gate.running.wait(PATIENCE_S)
     ids = [manager.submit("decompose", then(name), inputs={"name": name}) for name in "abc"]
     waiting = [manager.job(identity) for identity in ids]
     assert [job.wait.n_before for job in waiting if job is not None] == [1, 2, 3]
     assert order == []
     gate.go.set()
-    manager.wait(ids[-1], timeout=PATIENCE_S)
+    ended(manager, ids[-1])
     assert order == ["a", "b", "c"]
 
 
-def test_lanes_do_not_wait_for_each_other(gate: Gate) -> None:
-    manager = JobManager()
-    manager.submit("record", gate, inputs={}, lane="one model")
-    assert gate.running.wait(PATIENCE_S)
+def test_lanes_do_not_wait_for_each_other(manager, gate, running) -> None:
     other = manager.submit("record", returns(1), inputs={"n": 2}, lane="another model")
-    job = manager.wait(other, timeout=PATIENCE_S)
-    assert job is not None
-    assert job.state == "done"
+    assert ended(manager, other).state == "done"
     gate.go.set()
 
 
-def test_running_job_is_cancelled_at_its_next_check(gate: Gate) -> None:
+def test_running_job_is_cancelled_at_its_next_check(manager, gate, running) -> None:
     """Cancelled is not failed: nothing is wrong, and there is nothing to explain."""
-    manager = JobManager()
-    identity = manager.submit("record", gate, inputs={})
-    assert gate.running.wait(PATIENCE_S)
-    manager.leave(identity, "")
+    manager.leave(running, "a")
     gate.go.set()
-    job = manager.wait(identity, timeout=PATIENCE_S)
-    assert job is not None
+    job = ended(manager, running)
     assert (job.state, job.failure) == ("cancelled", None)
 
 
-def test_queued_job_is_cancelled_at_once_and_never_runs(gate: Gate) -> None:
-    manager = JobManager()
-    ran = threading.Event()
-    first = manager.submit("record", gate, inputs={})
-    assert gate.running.wait(PATIENCE_S)
-    second = manager.submit("record", lambda report, cancel: ran.set(), inputs={"n": 2})
+def test_queued_job_is_cancelled_at_once_and_never_runs(manager, gate, running) -> None:
+    has_run = threading.Event()
+    second = manager.submit("record", lambda report, cancel: has_run.set(), inputs={"n": 2})
     manager.leave(second, "")
-    job = manager.job(second)
-    assert job is not None
-    assert job.state == "cancelled"
+    assert manager.job(second).state == "cancelled"
     gate.go.set()
-    manager.wait(first, timeout=PATIENCE_S)
-    last = manager.submit("record", returns(None), inputs={"n": 3})
-    manager.wait(last, timeout=PATIENCE_S)
-    assert not ran.is_set()
+    ended(manager, running)
+    ended(manager, manager.submit("record", returns(None), inputs={"n": 3}))
+    assert not has_run.is_set()
 
 
-def test_asking_again_while_it_stops_runs_it_anew(gate: Gate) -> None:
+def test_asking_again_while_it_stops_runs_it_anew(manager, gate, running) -> None:
     """Joining a job that is stopping would answer a new request with 'cancelled'."""
-    manager = JobManager()
-    identity = manager.submit("record", gate, inputs={})
-    assert gate.running.wait(PATIENCE_S)
-    manager.leave(identity, "")
-    assert manager.submit("record", returns("anew"), inputs={}) == identity
+    manager.leave(running, "a")
+    assert manager.submit("prune", returns("anew"), inputs={}, owner="a") == running
     gate.go.set()
-    job = manager.wait(identity, timeout=PATIENCE_S)
-    assert job is not None
+    job = ended(manager, running)
     assert (job.state, job.result) == ("done", "anew")
 
 
-def test_failed_job_can_be_tried_again() -> None:
-    manager = JobManager()
-
+def test_failed_job_can_be_tried_again(manager) -> None:
     def fail(report: Report, cancel: CancelToken) -> None:
         raise FnpruneError("no disk")
 
     identity = manager.submit("record", fail, inputs={})
-    manager.wait(identity, timeout=PATIENCE_S)
+    ended(manager, identity)
     assert manager.submit("record", returns("now"), inputs={}) == identity
-    job = manager.wait(identity, timeout=PATIENCE_S)
-    assert job is not None
+    job = ended(manager, identity)
     assert (job.state, job.result, job.failure) == ("done", "now", None)
 
 
@@ -201,29 +188,24 @@ def test_time_left_comes_from_the_rate_of_the_present_stage() -> None:
             clock.now = now
             report(ProgressEvent(stage=stage, done=done, total=20, unit="windows"))
             job = manager.job(job_id("record", {}))
-            assert job is not None
-            assert job.progress is not None
             seen.append(job.progress.seconds_left)
 
     job = manager.wait(manager.submit("record", work, inputs={}), timeout=PATIENCE_S)
-    assert job is not None
     assert job.state == "done", job.failure
     # 5 windows took 10 s and 13 are left. The stage before does not count, nor do the first 2
     # windows, which a resumed recording finds done.
     assert seen == [None, None, 26.0]
 
 
-def test_unknown_job_is_none_and_cancelling_it_does_nothing() -> None:
-    manager = JobManager()
+def test_unknown_job_is_none_and_cancelling_it_does_nothing(manager) -> None:
     manager.leave("0123", "")
     assert manager.job("0123") is None
     assert manager.job(None) is None
 
 
-def test_only_the_last_finished_jobs_are_remembered() -> None:
-    manager = JobManager()
+def test_only_the_last_finished_jobs_are_remembered(manager) -> None:
     for number in range(60):
-        manager.wait(manager.submit("record", returns(1), inputs={"n": number}), timeout=PATIENCE_S)
+        ended(manager, manager.submit("record", returns(1), inputs={"n": number}))
     assert len(manager.jobs()) <= 51
     assert manager.jobs()[0].inputs == {"n": 59}
 
@@ -231,54 +213,32 @@ def test_only_the_last_finished_jobs_are_remembered() -> None:
 # Visits that share a server
 
 
-def test_equal_requests_share_one_run_that_stops_when_its_last_owner_stops_it(gate: Gate) -> None:
-    manager = JobManager()
-    identity = manager.submit("prune", gate, inputs={}, owner="a")
-    assert gate.running.wait(PATIENCE_S)
-    assert manager.submit("prune", returns("never run"), inputs={}, owner="b") == identity
-    shared = manager.job(identity)
-    assert shared is not None
-    assert shared.owners == {"a", "b"}
-    assert not manager.leave(identity, "stranger")
-    assert not manager.leave(identity, "a")
-    gone_on = manager.job(identity)
-    assert gone_on is not None
+def test_equal_requests_share_one_run_that_stops_when_its_last_owner_stops_it(
+    manager, gate, running
+) -> None:
+    assert manager.submit("prune", returns("never run"), inputs={}, owner="b") == running
+    assert manager.job(running).owners == {"a", "b"}
+    assert not manager.leave(running, "stranger")
+    assert not manager.leave(running, "a")
+    gone_on = manager.job(running)
     assert (gone_on.is_active, gone_on.owners) == (True, {"b"})
-    assert manager.leave(identity, "b")
+    assert manager.leave(running, "b")
     gate.go.set()
-    job = manager.wait(identity, timeout=PATIENCE_S)
-    assert job is not None
-    assert job.state == "cancelled"
-
-
-def test_a_stranger_cannot_stop_a_job(gate: Gate) -> None:
-    manager = JobManager()
-    identity = manager.submit("prune", gate, inputs={}, owner="a")
-    assert gate.running.wait(PATIENCE_S)
-    assert not manager.leave(identity, "stranger")
-    gate.go.set()
-    job = manager.wait(identity, timeout=PATIENCE_S)
-    assert job is not None
-    assert job.state == "done"
+    assert ended(manager, running).state == "cancelled"
 
 
 def test_a_visit_is_led_to_its_own_jobs_alone_and_to_an_end_that_it_missed_once(
-    gate: Gate,
+    manager, gate, running
 ) -> None:
-    manager = JobManager()
-    identity = manager.submit("prune", gate, inputs={}, owner="a")
     assert manager.waiting_for("b", "prune") is None
     assert manager.waiting_for("a", "load") is None
-    running = manager.waiting_for("a", "prune")
-    assert running is not None
-    assert running.id == identity
+    assert manager.waiting_for("a", "prune").id == running
     gate.go.set()
-    manager.wait(identity, timeout=PATIENCE_S)
+    ended(manager, running)
     missed = manager.waiting_for("a", "prune")
-    assert missed is not None
-    assert (missed.id, missed.state) == (identity, "done")
+    assert (missed.id, missed.state) == (running, "done")
     assert manager.waiting_for("b", "prune") is None
-    manager.see(identity, "a")
+    manager.see(running, "a")
     assert manager.waiting_for("a", "prune") is None
 
 
@@ -306,7 +266,7 @@ def test_those_who_wait_see_how_many_are_before_them_and_how_long_these_take() -
     assert manager.wait_for_lane("another model") == Wait()
     for gate in (running, waiting, other):
         gate.go.set()
-    manager.wait(third, timeout=PATIENCE_S)
+    ended(manager, third)
     assert manager.wait_for_lane() == Wait()
 
 
@@ -326,9 +286,7 @@ def test_jobs_of_a_visit_and_of_all_are_bounded(gate: Gate) -> None:
     manager.leave(second, "a")
     fourth = manager.submit("prune", returns("in"), inputs={"n": 4}, owner="c")
     gate.go.set()
-    job = manager.wait(fourth, timeout=PATIENCE_S)
-    assert job is not None
-    assert job.result == "in"
+    assert ended(manager, fourth).result == "in"
 
 
 def test_limits_are_set_by_the_environment() -> None:
@@ -354,7 +312,7 @@ def test_a_job_that_ended_holds_nothing_of_its_function() -> None:
     held = weakref.ref(work)
     manager = JobManager()
     identity = manager.submit("prune", work, inputs={})
-    manager.wait(identity, timeout=PATIENCE_S)
+    ended(manager, identity)
     del work
     gc.collect()
     assert held() is None
@@ -366,8 +324,6 @@ def test_jobs_give_way_to_pages() -> None:
         return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
 
     before = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
-    manager = JobManager()
-    job = manager.wait(manager.submit("prune", niceness, inputs={}), timeout=PATIENCE_S)
-    assert job is not None
+    job = ran(niceness)
     assert job.result > before or before >= 5
     assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == before
