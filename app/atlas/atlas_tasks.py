@@ -72,9 +72,9 @@ def read_heads(run: Run, model: str, atlas: str) -> str:
     language_model = run.model(model)
     opened = open_atlas(run.workspace, atlas)
     recording = open_recording(run.workspace, opened.decomposition.recording_id)
-    store_heads(
-        run.workspace, opened, network_heads(language_model, opened, recording, **run.watched)
-    )
+    directions = make_directions(run.workspace, atlas, **run.watched)
+    heads = network_heads(language_model, directions, recording, **run.watched)
+    store_heads(run.workspace, opened, heads)
     return atlas
 
 

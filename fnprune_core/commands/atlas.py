@@ -7,12 +7,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fnprune_core.commands.console import print_facts, print_table
-from fnprune_core.commands.options import CommonOptions, with_workers_alone, with_workspace
+from fnprune_core.commands.options import (
+    CommonOptions,
+    with_model,
+    with_workers_alone,
+    with_workspace,
+)
 from fnprune_core.errors import SettingsError, TextError
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from fnprune_core.atlas.chance.beside import Beside
+    from fnprune_core.atlas.chance.directions import Directions
     from fnprune_core.matching.atlases import Likeness, Match
     from fnprune_core.matching.identities import Carried
     from fnprune_core.reliability.results import Assessment
@@ -302,12 +309,15 @@ def chance(
     )
 
 
-@with_workspace
+@with_model
 def directions(
     atlas: Annotated[str, typer.Argument(help="Id of a decomposition, or latest.")],
     seed: Annotated[int, typer.Option(help="Of the random directions.", min=0)] = 0,
     over_time: Annotated[
         bool, typer.Option("--over-time", help="Windows and states, too; about 10 s.")
+    ] = False,
+    heads: Annotated[
+        bool, typer.Option("--heads", help="Attention heads, too; the model reads the texts.")
     ] = False,
     *,
     common: CommonOptions,
@@ -321,6 +331,10 @@ def directions(
     with common.progress() as progress:
         found = make_directions(workspace, atlas, seed=seed, progress=progress)
     statistics = beside.tables(found)
+    titles = {name: each.title for name, each in beside.STATISTICS.items()}
+    if heads:
+        titles["heads"] = "Largest share in one attention head"
+        statistics["heads"] = _heads_beside(found, common).table()
     atlases = {"networks": found.atlas, **{kind: found.of(kind) for kind in KINDS}}
     totals = {
         name: beside.counts(each) | (windows.figures(each) if over_time else {})
@@ -338,12 +352,28 @@ def directions(
         return
     for name, table in statistics.items():
         rows = table.round(3).to_numpy().tolist()
-        print_table(beside.STATISTICS[name].title, table.columns.tolist(), rows)
-    heads = list(totals["networks"])
-    rows = [[kind, *(each.get(head, "") for head in heads)] for kind, each in totals.items()]
-    print_table("Of all networks, and of all random directions", ["of", *heads], rows)
+        print_table(titles[name], table.columns.tolist(), rows)
+    of = list(totals["networks"])
+    rows = [[kind, *(each.get(name, "") for name in of)] for kind, each in totals.items()]
+    print_table("Of all networks, and of all random directions", ["of", *of], rows)
     typer.echo(beside.explained_sentence(found.atlas, found))
     typer.echo(f"{beside.parcels_sentence(parcels)} ({found.atlas.rule()})")
+
+
+def _heads_beside(directions: "Directions", common: CommonOptions) -> "Beside":
+    """Return the largest share of networks in one head, stored beside the atlas or read now."""
+    from fnprune_core.recording.recording import open_recording
+    from fnprune_core.scores.network_heads import network_heads, read_heads, store_heads
+
+    atlas, workspace = directions.atlas, common.workspace
+    found = read_heads(workspace, atlas.id)
+    if found is None:
+        recording = open_recording(workspace, atlas.decomposition.recording_id)
+        language_model = common.load()
+        with common.progress() as progress:
+            found = network_heads(language_model, directions, recording, progress=progress)
+        store_heads(workspace, atlas, found)
+    return found.largest
 
 
 @with_workspace

@@ -4,6 +4,7 @@ Kept beside the atlas, ``<workspace>/heads/<atlas id>.json``: a recording holds 
 alone, so its windows are read once more.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fnprune_core.atlas.chance.beside import Beside
+from fnprune_core.atlas.chance.directions import KINDS, Directions
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.decomposition.numbering import read_beside, store_beside
 from fnprune_core.models.architectures import weight_of
@@ -36,21 +39,33 @@ class NetworkHeads:
         1 over all heads.
     explained : ndarray (K, n_layers, n_heads)
         Share of the head's own output variance that the network's time course explains alone.
+    control : mapping of str to ndarray (K,)
+        Kind of random directions → the largest share of each of them in one head.
     """
 
     share: NDArray[np.float64]
     explained: NDArray[np.float64]
+    control: Mapping[str, NDArray[np.float64]]
+
+    @property
+    def largest(self) -> Beside:
+        """The largest share of each network in one head, beside that of random directions."""
+        return Beside(networks=_largest(self.share), control=self.control)
+
+
+def _largest(share: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(share.max(axis=(1, 2)))
 
 
 def network_heads(
     language_model: LanguageModel,
-    atlas: NetworkAtlas,
+    directions: Directions,
     recording: Recording,
     *,
     progress: Progress = ignore,
     cancel: CancelToken = NEVER,
 ) -> NetworkHeads:
-    """Return which heads carry each network, from one pass over the recorded windows.
+    """Return which heads carry each network and direction, from one pass over recorded windows.
 
     Of dimension d of a head the part that a network explains by itself has the variance
     cov(x_d, s)² / var(s), over usable tokens; its weight in the residual stream is ‖W[:, d]‖².
@@ -58,18 +73,27 @@ def network_heads(
     Σ ‖W[:, d]‖² var(x_d) (explained). Networks overlap in time, so `explained` of several does not
     add up.
 
+    Parameters
+    ----------
+    directions : Directions
+        Random directions beside the atlas whose networks are asked for.
+
     Raises
     ------
     FingerprintMismatchError, UnsupportedArchitectureError
         If the model is not the atlas's, or its attention has no heads that are known.
     """
+    atlas = directions.atlas
     language_model.check_fingerprint(atlas.decomposition.fingerprint, "atlas")
+    courses = np.concatenate(
+        [atlas.time_courses, *(directions.of(kind).time_courses for kind in KINDS)]
+    ).astype(np.float64)
     weights = (~atlas.is_dummy).astype(np.float64)
     statistics = attention_statistics(
         language_model,
         recording,
         weights,
-        time_courses=atlas.time_courses.astype(np.float64),
+        time_courses=courses,
         progress=progress,
         cancel=cancel,
     )
@@ -77,12 +101,17 @@ def network_heads(
     norms = np.concatenate(
         [weight_of(module).detach().float().square().sum(dim=0).cpu().numpy() for module in outputs]
     ).astype(np.float64)
-    return heads_of(
+    share, explained = heads_of(
         statistics,
-        atlas.time_courses[:, ~atlas.is_dummy].astype(np.float64),
+        courses[:, ~atlas.is_dummy],
         norms,
         head_size=language_model.attention.head_size,
         n_layers=len(outputs),
+    )
+    n = atlas.n_networks
+    largest = _largest(share[n:]).reshape(len(KINDS), n)
+    return NetworkHeads(
+        share=share[:n], explained=explained[:n], control=dict(zip(KINDS, largest, strict=True))
     )
 
 
@@ -93,8 +122,8 @@ def heads_of(
     *,
     head_size: int,
     n_layers: int,
-) -> NetworkHeads:
-    """Return shares by head from the moments of heads, (K, n_layers, n_heads).
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return `share` and `explained` by head from the moments of heads, (K, n_layers, n_heads).
 
     Parameters
     ----------
@@ -114,10 +143,7 @@ def heads_of(
 
     carried, own = by_head(by_network), by_head(norms * statistics.variance)
     total = carried.sum(axis=(1, 2), keepdims=True)
-    return NetworkHeads(
-        share=carried / np.where(total > 0, total, 1.0),
-        explained=carried / np.where(own > 0, own, 1.0),
-    )
+    return carried / np.where(total > 0, total, 1.0), carried / np.where(own > 0, own, 1.0)
 
 
 def path_of(workspace: Workspace, atlas_id: str) -> Path:
@@ -127,7 +153,8 @@ def path_of(workspace: Workspace, atlas_id: str) -> Path:
 
 def store_heads(workspace: Workspace, atlas: NetworkAtlas, heads: NetworkHeads) -> None:
     """Write the heads of an atlas's networks beside it, to six digits."""
-    values = {name: np.round(getattr(heads, name), 6).tolist() for name in _VALUES}
+    values: dict[str, Any] = {name: np.round(getattr(heads, name), 6).tolist() for name in _VALUES}
+    values["control"] = {kind: np.round(each, 6).tolist() for kind, each in heads.control.items()}
     store_beside(path_of(workspace, atlas.id), atlas.maps_fingerprint, values)
 
 
@@ -140,4 +167,5 @@ def _heads_in(value: dict[str, Any]) -> NetworkHeads:
     share, explained = (np.array(value[name], dtype=float) for name in _VALUES)
     if share.ndim != 3 or share.shape != explained.shape:
         raise ValueError("shares of other shapes")
-    return NetworkHeads(share=share, explained=explained)
+    control = {kind: np.array(each, dtype=float) for kind, each in value["control"].items()}
+    return NetworkHeads(share=share, explained=explained, control=control)

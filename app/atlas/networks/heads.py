@@ -52,6 +52,7 @@ def show(atlas: NetworkAtlas, network: int) -> None:
                 "explained": ("of the head", "%.1f %%"),
             },
         )
+    st.caption(f"Largest share in one head: {heads.largest.text(network, '{:.1%}')}.")
     st.caption(
         "Share of the network: of all that its time course explains of what the heads write into "
         "the residual stream, how much lies in this head. Of the head: how much of its own output "

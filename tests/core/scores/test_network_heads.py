@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from attention_inputs import inputs_of, outputs_of
 
+from fnprune_core.atlas.chance.directions import KINDS, directions
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.decomposition import numbering
 from fnprune_core.decomposition.fingerprint import compare
@@ -24,10 +25,18 @@ def signals(llama, recording):
     return x, norms
 
 
-def test_shares_are_those_of_regressions_on_each_time_course(llama, recording, atlas, signals):
+@pytest.fixture
+def beside(atlas, recording):
+    """The atlas with random directions."""
+    return directions(recording, atlas)
+
+
+def test_shares_are_those_of_regressions_on_each_time_course(
+    llama, recording, atlas, beside, signals
+):
     x, norms = signals
     usable = ~atlas.is_dummy
-    found = heads.network_heads(llama, atlas, recording)
+    found = heads.network_heads(llama, beside, recording)
     assert found.share.shape == (atlas.n_networks, N_LAYERS, N_HEADS)
     assert found.share.sum(axis=(1, 2)) == pytest.approx(1)
     for network in range(atlas.n_networks):
@@ -40,8 +49,20 @@ def test_shares_are_those_of_regressions_on_each_time_course(llama, recording, a
         assert found.explained[network] == pytest.approx(carried / own, rel=1e-3, abs=1e-6)
 
 
+def test_directions_stand_beside_networks_as_if_they_were_networks(llama, recording, atlas, beside):
+    found = heads.network_heads(llama, beside, recording)
+    assert (found.largest.networks == found.share.max(axis=(1, 2))).all()
+    for kind in KINDS:
+        courses = beside.of(kind).time_courses
+        own = NetworkAtlas(
+            dataclasses.replace(atlas.decomposition, time_courses=courses), atlas.tokens
+        )
+        as_networks = heads.network_heads(llama, dataclasses.replace(beside, atlas=own), recording)
+        assert found.control[kind] == pytest.approx(as_networks.largest.networks)
+
+
 def test_a_network_that_is_a_heads_own_signal_is_found_in_that_head(
-    llama, recording, atlas, signals
+    llama, recording, atlas, beside, signals
 ):
     x, _ = signals
     layer, head = 1, 2
@@ -50,7 +71,8 @@ def test_a_network_that_is_a_heads_own_signal_is_found_in_that_head(
     courses = np.array(atlas.time_courses)
     courses[0] = course / course.std()
     planted = dataclasses.replace(atlas.decomposition, time_courses=courses.astype(np.float32))
-    found = heads.network_heads(llama, NetworkAtlas(planted, atlas.tokens), recording)
+    own = dataclasses.replace(beside, atlas=NetworkAtlas(planted, atlas.tokens))
+    found = heads.network_heads(llama, own, recording)
     place = np.unravel_index(found.explained[0].argmax(), (N_LAYERS, N_HEADS))
     assert tuple(int(i) for i in place) == (layer, head)
     assert (found.explained <= 1 + 1e-6).all()
@@ -58,7 +80,11 @@ def test_a_network_that_is_a_heads_own_signal_is_found_in_that_head(
 
 def test_what_is_stored_is_read_and_other_networks_are_not(workspace, monkeypatch, atlas):
     rng = np.random.default_rng(0)
-    stored = heads.NetworkHeads(share=rng.random((4, 3, 4)), explained=rng.random((4, 3, 4)))
+    stored = heads.NetworkHeads(
+        share=rng.random((4, 3, 4)),
+        explained=rng.random((4, 3, 4)),
+        control={"permuted": rng.random(4)},
+    )
     there = [atlas.maps_fingerprint]
     monkeypatch.setattr(numbering, "renumbering_here", lambda maps, *_: compare(maps, there[0]))
     atlas = NetworkAtlas(dataclasses.replace(atlas.decomposition, id="an-atlas"), atlas.tokens)
@@ -67,6 +93,7 @@ def test_what_is_stored_is_read_and_other_networks_are_not(workspace, monkeypatc
     found = heads.read_heads(workspace, atlas.id)
     assert found is not None
     assert found.share == pytest.approx(stored.share, abs=1e-6)
+    assert found.control["permuted"] == pytest.approx(stored.control["permuted"], abs=1e-6)
     there[0] = NetworkAtlas(
         dataclasses.replace(atlas.decomposition, spatial_maps=np.flip(atlas.maps, axis=0)),
         atlas.tokens,
