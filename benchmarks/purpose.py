@@ -51,6 +51,7 @@ from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.pruning import planner
 from fnprune_core.recording.record import record
 from fnprune_core.recording.recording import RecordingSettings, open_recording
+from fnprune_core.scores.giving_up import least_in
 from fnprune_core.scores.inputs import RecordedInputs
 from fnprune_core.scores.score import Score
 from fnprune_core.scores.token_weights import UsableTokens
@@ -97,9 +98,8 @@ def with_directions(score: str, atlas: NetworkAtlas, dropped: str, n: int) -> Sc
     atlas : NetworkAtlas
         Random directions, as `Directions.of` returns them.
     """
-    share = atlas.domain_share()[:, atlas.domain_names.index(dropped)]
-    preserved = np.argsort(share, kind="stable")[: atlas.n_networks - n]
-    weights = SCORES[score].weighting(atlas).of(preserved.tolist())
+    preserved = least_in(atlas, [dropped], atlas.n_networks - n)
+    weights = SCORES[score].weighting(atlas).of(preserved)
     return weighted_flap(lambda inputs: weights, label=f"{score}, {n} random directions dropped")
 
 

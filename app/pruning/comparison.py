@@ -152,6 +152,9 @@ def _draw_verdict(results: Mapping[str, Perplexity], plan_id: str, plan: str) ->
         "one that is lowest on the texts to keep; differences are in nats per token, paired by "
         "window, ± one standard error."
     )
+    left = data.weight_left(plan_id)
+    if left:
+        st.caption(wording.plain(left))
 
 
 def _draw_sides(found: Verdict) -> None:

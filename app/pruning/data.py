@@ -21,6 +21,12 @@ def given_up(plan_id: str) -> tuple[str, ...]:
     return verdict.given_up(resources.workspace(), resources.plan(plan_id))
 
 
+@cached(max_entries=64)
+def weight_left(plan_id: str) -> str:
+    """Return how much the texts that a plan gives up still count, beside random directions."""
+    return verdict.weight_left(resources.workspace(), resources.plan(plan_id))
+
+
 def plan_name(plan_id: str) -> str:
     """Return a plan's own name, or the one that the rule gives it."""
     try:

@@ -42,6 +42,7 @@ def plan(
     common: CommonOptions,
 ) -> None:
     """Choose which units go, and compute what compensates for them."""
+    from fnprune_core.evaluation import verdict
     from fnprune_core.export.rounding import settings_for
     from fnprune_core.export.size import bytes_each
     from fnprune_core.models.footprint import Dimensions
@@ -91,6 +92,7 @@ def plan(
         "attention_ratio": pruning_plan.achieved_attention_ratio,
         "kept_widths": list(pruning_plan.kept_widths),
         "kept_groups": list(pruning_plan.kept_group_counts),
+        "given_up": verdict.weight_left(workspace, pruning_plan),
         "warning": warning,
     }
     common.show("Plan", facts)

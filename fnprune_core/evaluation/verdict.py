@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fnprune_core.atlas.chance.directions import open_directions
 from fnprune_core.atlas.network_atlas import NetworkAtlas, open_atlas
 from fnprune_core.decomposition.numbering import networks_here
 from fnprune_core.evaluation.alike import alike
@@ -18,6 +19,7 @@ from fnprune_core.evaluation.results import (
 from fnprune_core.evaluation.rivals import measured_together
 from fnprune_core.plans.files import open_plan
 from fnprune_core.plans.plan import PruningPlan
+from fnprune_core.scores.giving_up import left_beside, left_sentence
 from fnprune_core.storage.workspace import Workspace
 
 
@@ -121,6 +123,24 @@ def given_up(workspace: Workspace, plan: PruningPlan) -> tuple[str, ...]:
         return ()
     here = networks_here(preserved, plan.maps_fingerprint, workspace, id)
     return given_up_domains(open_atlas(workspace, id), here)
+
+
+def weight_left(workspace: Workspace, plan: PruningPlan) -> str:
+    """Return how much the texts that a plan gives up still count, beside random directions.
+
+    In words; empty where it gives none up, or its atlas has no random directions beside it.
+    """
+    domains = given_up(workspace, plan)
+    if not domains:
+        return ""
+    atlas = open_atlas(workspace, plan.decomposition_id)
+    directions = open_directions(workspace, atlas)
+    if directions is None or plan.settings.preserved is None:
+        return ""
+    here = networks_here(
+        plan.settings.preserved, plan.maps_fingerprint, workspace, plan.decomposition_id
+    )
+    return left_sentence(left_beside(directions, plan.settings.score, here, domains), domains)
 
 
 def given_up_domains(atlas: NetworkAtlas, preserved: Collection[int] | None) -> tuple[str, ...]:
