@@ -36,7 +36,7 @@ RUN case "$DEVICE" in \
     && pip install --requirement requirements.txt
 
 COPY fnprune_core/__init__.py fnprune_core/errors.py fnprune_core/progress.py fnprune_core/
-COPY fnprune_core/inputs/__init__.py fnprune_core/inputs/files.py fnprune_core/inputs/
+COPY fnprune_core/inputs/ fnprune_core/inputs/
 COPY fnprune_core/storage/ fnprune_core/storage/
 COPY fnprune_core/models/__init__.py fnprune_core/models/embedded.py fnprune_core/models/
 USER fnprune
