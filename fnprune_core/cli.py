@@ -56,6 +56,7 @@ for _command in (
     localize,
     lesion,
     export.export,
+    export.push,
     export.speed,
     atlas.volumes,
     find,

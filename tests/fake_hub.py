@@ -9,6 +9,7 @@ import json
 import sys
 import threading
 import time
+from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,9 +26,15 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 @dataclass
 class FakeHub:
-    """What is served: folders by ``owner/name``, ids that are gated, and what was asked for."""
+    """What is served: folders by ``owner/name``, ids that are gated, and what was asked for.
+
+    What is pushed lies in `pushed`, by ``owner/name`` and file; only `writer` may push.
+    """
 
     folders: dict[str, Path] = field(default_factory=dict)
+    pushed: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    made: dict[str, Any] = field(default_factory=dict)
+    writer: str = "a-token"
     gated: set[str] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
     endpoint: str = ""
@@ -59,6 +66,45 @@ class FakeHub:
         etag = hashlib.sha256(content).hexdigest()
         return 200, {"ETag": f'"{etag}"', "X-Repo-Commit": COMMIT}, content
 
+    def take(self, path: str, body: bytes, token: str) -> tuple[int, Any]:
+        """Return status and answer to what is written: a repository, a question, a commit."""
+        if token != f"Bearer {self.writer}":
+            return 403, {"error": "you may not write here"}
+        if path == "/api/repos/create":
+            asked = json.loads(body)
+            name = f"{asked['organization']}/{asked['name']}"
+            is_there = name in self.made
+            self.made.setdefault(name, asked)
+            return (409 if is_there else 200), {"url": f"{self.endpoint}/{name}"}
+        if path == "/api/validate-yaml":
+            return 200, {"errors": [], "warnings": []}
+        name = "/".join(path.split("/")[3:5])
+        if "/preupload/" in path:
+            files = json.loads(body)["files"]
+            modes = [
+                {"path": each["path"], "uploadMode": "regular", "shouldIgnore": False}
+                for each in files
+            ]
+            return 200, {"files": modes}
+        for line in map(json.loads, body.splitlines()):
+            if line["key"] == "file":
+                value = line["value"]
+                content = b64decode(value["content"])
+                self.pushed.setdefault(name, {})[value["path"]] = content
+        url = f"{self.endpoint}/{name}/commit/{COMMIT}"
+        return 200, {"success": True, "commitOid": COMMIT, "commitUrl": url}
+
+
+def _body_of(request: BaseHTTPRequestHandler) -> bytes:
+    length = request.headers.get("Content-Length")
+    if length is not None:
+        return request.rfile.read(int(length))
+    content = b""
+    while size := int(request.rfile.readline(), 16):  # in chunks
+        content += request.rfile.read(size)
+        request.rfile.readline()
+    return content
+
 
 def _handler(hub: FakeHub) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
@@ -79,6 +125,17 @@ def _handler(hub: FakeHub) -> type[BaseHTTPRequestHandler]:
 
         def do_GET(self) -> None:
             self._send(is_head=False)
+
+        def do_POST(self) -> None:
+            hub.asked.append(f"POST {self.path}")
+            token = self.headers.get("Authorization", "")
+            status, answer = hub.take(self.path, _body_of(self), token)
+            body = json.dumps(answer).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
 
         def log_message(self, *args: Any) -> None:
             """Say nothing."""

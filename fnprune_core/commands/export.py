@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fnprune_core.commands.console import print_facts, print_table
-from fnprune_core.commands.options import CommonOptions, with_model
+from fnprune_core.commands.options import CommonOptions, with_model, with_workspace
 from fnprune_core.commands.prune import PlanArgument, located, plan_id
 from fnprune_core.errors import SettingsError
 from fnprune_core.inputs.files import path_of
@@ -90,6 +90,23 @@ def export(
     print_facts("Export", facts)
     for tool, text in snippets.items():
         typer.echo(f"\n{tool}:\n{text}")
+
+
+@with_workspace
+def push(
+    folder: Annotated[Path, typer.Argument(help="Folder that `fnprune export` wrote.")],
+    repository: Annotated[str, typer.Argument(help="owner/name on the Hugging Face hub.")],
+    public: Annotated[
+        bool, typer.Option("--public", help="Make the repository for everyone to see.")
+    ] = False,
+    *,
+    common: CommonOptions,
+) -> None:
+    """Upload an export to the Hugging Face hub, private unless asked otherwise."""
+    from fnprune_core.export.push import push as upload
+
+    address = upload(folder, repository, private=not public)
+    common.show("Pushed", {"folder": str(folder), "address": address})
 
 
 @with_model
