@@ -33,9 +33,10 @@ from transformers import (
 )
 
 from fnprune_core.models import modeling_per_layer
-from fnprune_core.models.architectures import feeding_modules, feeding_rows, weight_of
+from fnprune_core.models.architectures import feeding_modules, feeding_rows
 from fnprune_core.models.language_model import LanguageModel, wrap_model
 from fnprune_core.models.layout import UnitLayout
+from fnprune_core.models.projections import weight_of
 from fnprune_core.models.silencing import Refit
 from fnprune_core.plans.plan import PlanSettings, PruningPlan
 from fnprune_core.texts.documents import Document

@@ -19,9 +19,9 @@ from fnprune_core.models.architectures import (
     output_projections,
     through_norm,
     to_unembedding,
-    weight_of,
 )
 from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.models.projections import weight_of
 from fnprune_core.recording.sessions import document_codes
 
 _CLASSES: tuple[tuple[str, re.Pattern[str]], ...] = (

@@ -11,8 +11,9 @@ from fnprune_core.atlas.cortex import Cortex
 from fnprune_core.atlas.decoding import LogitEffect, logit_effects
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import FingerprintMismatchError
-from fnprune_core.models.architectures import feeding_modules, output_projections, weight_of
+from fnprune_core.models.architectures import feeding_modules, output_projections
 from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.models.projections import weight_of
 from fnprune_core.recording.recording import Recording
 from fnprune_core.recording.sessions import document_codes
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fnprune_core.errors import NonFiniteError, SettingsError, TextError
-from fnprune_core.models.kv_cache import cache_arguments
 from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.models.outputs import cache_arguments
 from fnprune_core.models.sources.finite import not_finite_hint
 from fnprune_core.progress import NEVER, CancelToken
 from fnprune_core.texts import chat

@@ -19,8 +19,8 @@ from fnprune_core.evaluation.results import (
 )
 from fnprune_core.machine import memory
 from fnprune_core.machine.batches import FittingBatches, in_passes, is_on_cpu, windows_that_fit
-from fnprune_core.models.architectures import weight_of
-from fnprune_core.models.log_probabilities import token_log_probabilities
+from fnprune_core.models.outputs import token_log_probabilities
+from fnprune_core.models.projections import weight_of
 from fnprune_core.models.sources.finite import not_finite_hint
 from fnprune_core.progress import NEVER, CancelToken
 from fnprune_core.texts.windows import Windows, batches_of, stacked_ids

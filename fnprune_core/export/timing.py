@@ -20,7 +20,7 @@ from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from fnprune_core.models import modeling_per_layer
 from fnprune_core.models.architectures import text_config
-from fnprune_core.models.kv_cache import cache_arguments
+from fnprune_core.models.outputs import cache_arguments
 
 CPU_FACTS = Path("/proc/cpuinfo")
 MEMORY_FACTS = Path("/proc/self/status")

@@ -9,15 +9,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from fnprune_core.errors import UnsupportedArchitectureError
-from fnprune_core.models.architectures import (
-    Architecture,
-    layers_of,
-    text_config,
-    value_of,
-    weight_of,
-)
+from fnprune_core.models.architectures import Architecture, layers_of, text_config, value_of
 from fnprune_core.models.attention_modules import UNPROVEN, AttentionModules, Feeding
 from fnprune_core.models.layout import UnitLayout
+from fnprune_core.models.projections import weight_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

@@ -12,15 +12,13 @@ from fnprune_core.models.architectures import (
     experts_of,
     feeding_modules,
     layers_of,
-    n_parameters,
-    n_values,
     output_projections,
-    weight_of,
 )
 from fnprune_core.models.attention import AttentionLayout, group_parameters
 from fnprune_core.models.attention_modules import UNPROVEN
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.mixtures.units import ExpertUnits
+from fnprune_core.models.projections import n_parameters, n_values, weight_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

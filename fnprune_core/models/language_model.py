@@ -20,19 +20,16 @@ from fnprune_core.models.architectures import (
     feeding_of,
     known_architecture,
     layers_of,
-    n_parameters,
     output_of,
     output_projections,
-    sample_of,
-    shape_of,
     text_config,
     unit_layout,
     value_of,
-    weight_of,
 )
 from fnprune_core.models.attention import AttentionLayout, attention_layout
 from fnprune_core.models.layout import UnitLayout
 from fnprune_core.models.pace import Pace, Work
+from fnprune_core.models.projections import n_parameters, sample_of, shape_of, weight_of
 from fnprune_core.models.sources.quantised import PACKED, PLAIN, is_quantised
 from fnprune_core.models.structure.proof import proven_architecture
 

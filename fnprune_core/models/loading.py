@@ -9,9 +9,9 @@ import torch
 import transformers  # its parts when they are used: they take seconds
 
 from fnprune_core.errors import ModelNotFoundError, SettingsError
-from fnprune_core.models.architectures import weight_of
 from fnprune_core.models.checkpoint_checks import check_folder
 from fnprune_core.models.language_model import LanguageModel, wrap_model
+from fnprune_core.models.projections import weight_of
 from fnprune_core.models.sources.examine import Checkpoint, examine, loading_errors
 from fnprune_core.models.sources.finite import check_finite_model
 from fnprune_core.models.sources.fits import Requirement, check_memory, check_stored, requirement

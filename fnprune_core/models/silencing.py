@@ -11,18 +11,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from fnprune_core.errors import PlanError
-from fnprune_core.models.architectures import (
-    bias_of,
-    bias_with,
-    feeding_modules,
-    feeding_rows,
-    output_projections,
-    sample_of,
-    weight_of,
-)
+from fnprune_core.models.architectures import feeding_modules, feeding_rows, output_projections
 from fnprune_core.models.attention import attention_outputs
 from fnprune_core.models.hooks import edit_projections
 from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.models.projections import bias_of, bias_with, sample_of, weight_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from fnprune_core.errors import SettingsError
 from fnprune_core.inputs.tables import row_named
-from fnprune_core.models.architectures import output_projections, weight_of
+from fnprune_core.models.architectures import output_projections
 from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.models.projections import weight_of
 from fnprune_core.models.silencing import Refit
 from fnprune_core.plans.plan import PlanSettings
 from fnprune_core.progress import NEVER, CancelToken, Progress, ignore, steps

@@ -8,13 +8,14 @@ import numpy as np
 from fnprune_core.errors import PlanError
 from fnprune_core.models.architectures import (
     Architecture,
+    attach_experts,
     experts_of,
     feeding_of,
     layers_of,
     output_of,
 )
 from fnprune_core.models.mixtures.experts import Experts, SharedExpert
-from fnprune_core.models.mixtures.units import aligned, attach
+from fnprune_core.models.mixtures.units import aligned
 from fnprune_core.models.structure.proposals import config_paths, rebuilt, set_in_config
 from fnprune_core.plans.plan import PruningPlan
 
@@ -102,7 +103,7 @@ def _followers(
     other = rebuilt(model, {path: value // 2})
     if other is None or sum(1 for _ in other.parameters()) != sum(1 for _ in model.parameters()):
         return set()
-    attach(other, architecture)
+    attach_experts(other, architecture)
     try:
         new = _widths(other, architecture)
     except AttributeError:  # another kind of layer stands there

@@ -8,7 +8,6 @@ import torch
 from numpy.typing import NDArray
 
 from fnprune_core.errors import PlanError
-from fnprune_core.models.architectures import weight_of
 from fnprune_core.models.attention import (
     AttentionLayout,
     attention_outputs,
@@ -16,6 +15,7 @@ from fnprune_core.models.attention import (
     plain_heads_refusal,
 )
 from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.models.projections import weight_of
 from fnprune_core.models.silencing import AttentionCut
 from fnprune_core.plans.choice import group_counts
 from fnprune_core.plans.plan import PlanSettings, PruningPlan

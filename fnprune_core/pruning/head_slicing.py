@@ -6,18 +6,17 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from fnprune_core.models.architectures import (
-    Architecture,
+from fnprune_core.models.architectures import Architecture, layers_of
+from fnprune_core.models.attention import AttentionLayout, attention_outputs, kept_groups
+from fnprune_core.models.modeling_per_layer import set_head_counts
+from fnprune_core.models.projections import (
     bias_of,
     bias_with,
     cut_rows,
     kept_part,
-    layers_of,
     replace_weight,
     weight_of,
 )
-from fnprune_core.models.attention import AttentionLayout, attention_outputs, kept_groups
-from fnprune_core.models.modeling_per_layer import set_head_counts
 from fnprune_core.models.silencing import AttentionCut, Refit
 
 if TYPE_CHECKING:

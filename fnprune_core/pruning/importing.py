@@ -9,12 +9,9 @@ import torch
 from fnprune_core.decomposition.numbering import fingerprint_at, moved_error, renumbering_here
 from fnprune_core.errors import CorruptArtifactError, PlanError
 from fnprune_core.inputs.tensor_files import stored_tensors
-from fnprune_core.models.architectures import (
-    feeding_modules,
-    output_projections,
-    weight_of,
-)
+from fnprune_core.models.architectures import feeding_modules, output_projections
 from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.models.projections import weight_of
 from fnprune_core.models.silencing import Refit, without_refit
 from fnprune_core.plans.files import REFITS_FILE, cut_key, named_tensors, read_refits, store_plan
 from fnprune_core.plans.plan import PruningPlan

@@ -11,13 +11,9 @@ from numpy.typing import NDArray
 from fnprune_core.atlas.network_atlas import open_atlas
 from fnprune_core.errors import PlanError
 from fnprune_core.machine import memory
-from fnprune_core.models.architectures import (
-    feeding_modules,
-    n_parameters,
-    n_values,
-    output_projections,
-)
+from fnprune_core.models.architectures import feeding_modules, output_projections
 from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.models.projections import n_parameters, n_values
 from fnprune_core.models.silencing import Refit
 from fnprune_core.plans.allocation import allocation_named
 from fnprune_core.plans.choice import choose_units

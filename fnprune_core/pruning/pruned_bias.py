@@ -7,9 +7,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fnprune_core.models.architectures import output_projections, weight_of
+from fnprune_core.models.architectures import output_projections
 from fnprune_core.models.hooks import edit_projections
 from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.models.projections import weight_of
 from fnprune_core.models.silencing import Refit
 from fnprune_core.progress import NEVER, CancelToken, Progress, ignore, steps
 from fnprune_core.texts.windows import Windows, stacked_ids

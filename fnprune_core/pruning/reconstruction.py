@@ -16,13 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from fnprune_core.errors import NonFiniteError
-from fnprune_core.models.architectures import (
-    feeding_modules,
-    output_projections,
-    refuse_experts,
-    weight_of,
-)
+from fnprune_core.models.architectures import feeding_modules, output_projections, refuse_experts
 from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.models.projections import weight_of
 from fnprune_core.models.silencing import Refit
 from fnprune_core.plans.plan import PruningPlan
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore

@@ -11,18 +11,15 @@ from fnprune_core.errors import PlanError
 from fnprune_core.models import modeling_per_layer
 from fnprune_core.models.architectures import (
     Architecture,
-    add_bias,
-    bias_of,
     cut_units,
     layers_of,
     output_of,
     output_projections,
-    replace_weight,
     text_config,
-    weight_of,
 )
 from fnprune_core.models.attention import plain_heads, plain_heads_refusal
 from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.models.projections import add_bias, bias_of, replace_weight, weight_of
 from fnprune_core.models.silencing import AttentionCut, Refit
 from fnprune_core.models.structure.proposals import set_in_config
 from fnprune_core.plans.plan import PruningPlan

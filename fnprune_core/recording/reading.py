@@ -16,7 +16,7 @@ from fnprune_core.machine.batches import FittingBatches, in_passes, windows_that
 from fnprune_core.models.architectures import output_projections
 from fnprune_core.models.hooks import watch_inputs
 from fnprune_core.models.language_model import LanguageModel
-from fnprune_core.models.log_probabilities import token_log_probabilities
+from fnprune_core.models.outputs import token_log_probabilities
 from fnprune_core.storage.large_writes import page_aligned
 
 _SCALED_MAXIMUM = 4096.0  # leaves 2^26 below the largest value before float16 goes subnormal

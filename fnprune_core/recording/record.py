@@ -18,7 +18,7 @@ from fnprune_core.models.architectures import output_projections
 from fnprune_core.models.hooks import watch_inputs
 from fnprune_core.models.language_model import LanguageModel
 from fnprune_core.models.layout import UnitLayout
-from fnprune_core.models.log_probabilities import token_log_probabilities
+from fnprune_core.models.outputs import token_log_probabilities
 from fnprune_core.models.sources.finite import not_finite_hint
 from fnprune_core.progress import NEVER, CancelToken, Progress, ProgressEvent, ignore
 from fnprune_core.recording import finite

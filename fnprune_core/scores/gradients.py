@@ -14,11 +14,11 @@ from fnprune_core.models.architectures import (
     by_unit,
     feeding_modules,
     output_projections,
-    outputs_by_inputs,
     refuse_experts,
 )
 from fnprune_core.models.hooks import edit_projections
 from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.models.projections import outputs_by_inputs
 from fnprune_core.progress import NEVER, CancelToken, Progress, ignore, steps
 from fnprune_core.texts.windows import Windows
 

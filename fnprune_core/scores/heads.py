@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.errors import SettingsError
-from fnprune_core.models.architectures import layers_of, weight_of
+from fnprune_core.models.architectures import layers_of
 from fnprune_core.models.attention import attention_outputs
 from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.models.projections import weight_of
 from fnprune_core.progress import NEVER, CancelToken, Progress, ignore
 from fnprune_core.recording.recording import Recording
 from fnprune_core.scores.gradients import loss_sensitivity

@@ -16,9 +16,9 @@ from fnprune_core.atlas.chance.beside import Beside
 from fnprune_core.atlas.chance.directions import KINDS, Directions
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.decomposition.numbering import read_beside, store_beside
-from fnprune_core.models.architectures import weight_of
 from fnprune_core.models.attention import attention_outputs
 from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.models.projections import weight_of
 from fnprune_core.progress import NEVER, CancelToken, Progress, ignore
 from fnprune_core.recording.recording import Recording
 from fnprune_core.scores.head_statistics import AttentionStatistics, attention_statistics

@@ -18,7 +18,8 @@ import torch
 from numpy.typing import NDArray
 
 from fnprune_core.inputs.tables import row_named
-from fnprune_core.models.architectures import output_projections, weight_of
+from fnprune_core.models.architectures import output_projections
+from fnprune_core.models.projections import weight_of
 from fnprune_core.progress import steps
 from fnprune_core.scores.brain_surgeon import removal_errors
 from fnprune_core.scores.gradients import weight_sensitivity

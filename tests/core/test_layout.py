@@ -40,6 +40,8 @@ COVERED_ELSEWHERE: dict[str, str] = {
     "core/models/mixtures/test_units.py.",
     "models/structure/mixtures.py": "Each form of mixture that it finds: "
     "core/models/mixtures/test_units.py.",
+    "models/projections.py": "Every kind of projection is read and cut in "
+    "core/models/test_architectures.py and core/pruning/test_slicing.py.",
     "pruning/expert_widths.py": "The uniform form of each kind of mixture: "
     "core/models/mixtures/test_units.py.",
     "models/sources/examine.py": "A checkpoint before its weights: what is refused and "

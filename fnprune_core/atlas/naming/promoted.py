@@ -20,9 +20,9 @@ from fnprune_core.models.architectures import (
     output_projections,
     through_norm,
     to_unembedding,
-    weight_of,
 )
 from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.models.projections import weight_of
 from fnprune_core.storage.workspace import Workspace
 
 N_TOKENS = 12

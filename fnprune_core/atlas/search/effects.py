@@ -14,9 +14,9 @@ from fnprune_core.models.architectures import (
     output_projections,
     through_norm,
     to_unembedding,
-    weight_of,
 )
 from fnprune_core.models.language_model import LanguageModel
+from fnprune_core.models.projections import weight_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

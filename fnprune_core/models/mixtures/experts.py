@@ -15,13 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fnprune_core.models.architectures import (
-    bias_of,
-    cut_rows,
-    kept_part,
-    replace_weight,
-    weight_of,
-)
+from fnprune_core.models.projections import bias_of, cut_rows, kept_part, replace_weight, weight_of
 
 #: Attributes in which modules of experts note how wide each is.
 _WIDTH_NAMES = ("intermediate_dim", "intermediate_size", "expert_dim")

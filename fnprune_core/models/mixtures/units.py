@@ -12,20 +12,15 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as trees
 
-from fnprune_core.models.architectures import Architecture, bias_of, layers_of
 from fnprune_core.models.mixtures.experts import Experts, RoutedExperts, SharedExpert, is_sorted
-from fnprune_core.models.mixtures.places import UNITS
-from fnprune_core.models.mixtures.stacked import Stacked
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel
-
+from fnprune_core.models.mixtures.places import UNITS, Mixture
+from fnprune_core.models.projections import Stacked, bias_of
 
 _ALIGNED = 8  # bfloat16 values in 16 bytes
 
@@ -236,19 +231,14 @@ class FeedingRows(Stacked):
         return torch.cat([group.rows(part) for part in self._parts for group in groups])
 
 
-def attach(model: "PreTrainedModel", architecture: Architecture) -> None:
-    """Give each mixture of a model its `ExpertUnits`; nothing that it computes changes."""
-    if architecture.mixture is None:
-        return
-    for layer in layers_of(model, architecture):
-        attach_to(layer, architecture)
+def attach(layer: nn.Module, mixture: Mixture, n_fused: int) -> None:
+    """Give a layer's mixture, if it has one, its `ExpertUnits`; nothing that it computes changes.
 
-
-def attach_to(layer: nn.Module, architecture: Architecture) -> None:
-    """Give a layer's mixture, if it has one, its `ExpertUnits`."""
-    mixture = architecture.mixture
-    if mixture is None:
-        return
+    Parameters
+    ----------
+    n_fused : int
+        How many parts of a unit a feeding module of the model's dense layers holds.
+    """
     block = mixture.block_of(layer)
     if block is None or hasattr(block, UNITS):
         return
@@ -264,7 +254,7 @@ def attach_to(layer: nn.Module, architecture: Architecture) -> None:
     numbers = [getattr(module, "top_k", None) for module in block.modules()]
     units = ExpertUnits(
         [routed, *shared],
-        n_fused=architecture.n_fused,
+        n_fused=n_fused,
         n_parts=routed.n_parts,
         n_chosen=next((n for n in numbers if type(n) is int), len(routed.sizes)),
     )

@@ -19,23 +19,19 @@ from torch.utils import _pytree as trees
 from fnprune_core.errors import UnsupportedArchitectureError
 from fnprune_core.models.architectures import (
     Architecture,
-    bias_of,
-    cut_rows,
+    attach_experts,
     cut_units,
     experts_of,
-    kept_part,
     layers_of,
     output_of,
     output_path,
     output_projections,
-    replace_weight,
-    weight_of,
 )
 from fnprune_core.models.attention import attention_layout
 from fnprune_core.models.attention_modules import UNPROVEN
 from fnprune_core.models.hooks import edit_projections
-from fnprune_core.models.mixtures.units import attach
 from fnprune_core.models.modeling_per_layer import set_head_counts
+from fnprune_core.models.projections import bias_of, cut_rows, kept_part, replace_weight, weight_of
 from fnprune_core.models.structure.proposals import (
     completed,
     completed_attention,
@@ -106,7 +102,7 @@ def proven_architecture(model: "PreTrainedModel") -> Architecture:
     _check_causal(model)
     failures = []
     for proposal in propose(model):
-        attach(model, proposal)
+        attach_experts(model, proposal)
         layers = _telling_layers(model, proposal)
         failed = [proof for proof in prove_units(model, proposal, layers) if not proof.holds]
         if not failed:

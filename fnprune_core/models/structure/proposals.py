@@ -16,15 +16,9 @@ import torch
 from torch import nn
 
 from fnprune_core.errors import UnsupportedArchitectureError
-from fnprune_core.models.architectures import (
-    Architecture,
-    BiasHome,
-    bias_of,
-    text_config,
-    value_of,
-    weight_of,
-)
+from fnprune_core.models.architectures import Architecture, BiasHome, text_config, value_of
 from fnprune_core.models.attention_modules import AttentionModules, Feeding, HeadCount
+from fnprune_core.models.projections import bias_of, weight_of
 from fnprune_core.models.structure.mixtures import is_mixture, propose_mixtures
 from fnprune_core.models.structure.shapes import feeding_names, projections
 

@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from fnprune_core.models.architectures import weight_of
+from fnprune_core.models.projections import weight_of
 
 _MOST_SEPARATE = 2
 

@@ -19,7 +19,8 @@ from fnprune_core.evaluation.intervals import DocumentSample
 from fnprune_core.export import export, forms
 from fnprune_core.export.export import export_model
 from fnprune_core.export.model_card import CardFacts, MeasuredPerplexity
-from fnprune_core.models.architectures import ARCHITECTURES, bias_of, feeding_modules, weight_of
+from fnprune_core.models.architectures import ARCHITECTURES, feeding_modules
+from fnprune_core.models.projections import bias_of, weight_of
 from fnprune_core.models.silencing import silenced
 from fnprune_core.plans.files import read_refits
 from fnprune_core.plans.plan import PruningPlan

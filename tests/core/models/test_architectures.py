@@ -9,19 +9,17 @@ from transformers.pytorch_utils import Conv1D
 from fnprune_core.errors import UnsupportedArchitectureError
 from fnprune_core.models.architectures import (
     ARCHITECTURES,
-    bias_of,
     feeding_modules,
     feeding_row_norms,
     feeding_rows,
     layers_of,
     output_column_norms,
     output_projections,
-    replace_weight,
     through_norm,
     to_unembedding,
     unit_layout,
-    weight_of,
 )
+from fnprune_core.models.projections import bias_of, replace_weight, weight_of
 from fnprune_core.recording.record import signals_of
 
 

@@ -2,8 +2,8 @@ import numpy as np
 import tiny
 import torch
 
-from fnprune_core.models.architectures import weight_of
 from fnprune_core.models.attention import attention_outputs
+from fnprune_core.models.projections import weight_of
 
 IDS = tiny.random_ids()
 

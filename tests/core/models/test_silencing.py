@@ -4,7 +4,8 @@ import tiny
 import torch
 
 from fnprune_core.errors import PlanError
-from fnprune_core.models.architectures import output_projections, weight_of
+from fnprune_core.models.architectures import output_projections
+from fnprune_core.models.projections import weight_of
 from fnprune_core.models.silencing import Refit, scaled, silenced
 from fnprune_core.recording.record import signals_of
 

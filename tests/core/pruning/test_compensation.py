@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import tiny
 
-from fnprune_core.models.architectures import output_projections, weight_of
+from fnprune_core.models.architectures import output_projections
+from fnprune_core.models.projections import weight_of
 from fnprune_core.progress import Cancelled, CancelToken
 from fnprune_core.pruning import compensation
 from fnprune_core.pruning.compensation import (

@@ -15,7 +15,7 @@ from fnprune_core.cli import cli
 from fnprune_core.errors import PlanError, RatioError
 from fnprune_core.evaluation import compare, results
 from fnprune_core.evaluation.perplexity import perplexity_stream
-from fnprune_core.models.architectures import weight_of
+from fnprune_core.models.projections import weight_of
 from fnprune_core.models.silencing import silenced, without_refit
 from fnprune_core.plans import files
 from fnprune_core.plans.allocation import ALLOCATIONS

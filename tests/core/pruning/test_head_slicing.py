@@ -10,7 +10,7 @@ from transformers import AutoModelForCausalLM
 
 from fnprune_core.errors import PlanError, UnsupportedArchitectureError
 from fnprune_core.models import modeling_per_layer
-from fnprune_core.models.architectures import bias_of
+from fnprune_core.models.projections import bias_of
 from fnprune_core.models.silencing import AttentionCut, silenced, without_refit
 from fnprune_core.plans.plan import PruningPlan
 from fnprune_core.pruning.slicing import mask, prune, slice_per_layer, slice_uniformly

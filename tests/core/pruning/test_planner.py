@@ -12,7 +12,8 @@ from fnprune_core.evaluation.generation import Prompt
 from fnprune_core.evaluation.results import open_evaluation
 from fnprune_core.evaluation.side_by_side import generate
 from fnprune_core.export import from_workspace
-from fnprune_core.models.architectures import output_projections, weight_of
+from fnprune_core.models.architectures import output_projections
+from fnprune_core.models.projections import weight_of
 from fnprune_core.plans.files import open_plan
 from fnprune_core.plans.plan import PlanSettings, PruningPlan
 from fnprune_core.progress import Cancelled, CancelToken

@@ -2,7 +2,8 @@ import numpy as np
 import tiny
 import torch
 
-from fnprune_core.models.architectures import output_projections, weight_of
+from fnprune_core.models.architectures import output_projections
+from fnprune_core.models.projections import weight_of
 from fnprune_core.pruning.pruned_bias import pruned_bias
 
 

@@ -6,7 +6,8 @@ import tiny
 import torch
 
 from fnprune_core.errors import NonFiniteError
-from fnprune_core.models.architectures import feeding_modules, feeding_rows, weight_of
+from fnprune_core.models.architectures import feeding_modules, feeding_rows
+from fnprune_core.models.projections import weight_of
 from fnprune_core.models.silencing import Refit, silenced
 from fnprune_core.plans import files
 from fnprune_core.plans.files import read_refits, write_plan

@@ -8,8 +8,9 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from fnprune_core.errors import FingerprintMismatchError, PlanError
-from fnprune_core.models.architectures import bias_of, feeding_modules, output_projections
+from fnprune_core.models.architectures import feeding_modules, output_projections
 from fnprune_core.models.layout import UnitLayout
+from fnprune_core.models.projections import bias_of
 from fnprune_core.models.silencing import Refit, silenced
 from fnprune_core.pruning.compensation import (
     COMPENSATIONS,

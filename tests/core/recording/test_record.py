@@ -10,7 +10,8 @@ import torch
 from study import CALIBRATION, HELD_OUT, RECORDING
 
 from fnprune_core.errors import NonFiniteError, StorageError
-from fnprune_core.models.architectures import feeding_modules, weight_of
+from fnprune_core.models.architectures import feeding_modules
+from fnprune_core.models.projections import weight_of
 from fnprune_core.progress import Cancelled, CancelToken
 from fnprune_core.recording import recording as recording_module
 from fnprune_core.recording.record import (

@@ -4,8 +4,8 @@ import torch
 from attention_inputs import group_inputs, inputs_of, outputs_of
 from torch.nn import functional
 
-from fnprune_core.models.architectures import weight_of
 from fnprune_core.models.hooks import edit_projections
+from fnprune_core.models.projections import weight_of
 from fnprune_core.scores.heads import dimension_loadings
 from fnprune_core.scores.token_weights import ByEnergy
 from fnprune_core.scores.units import SCORES

@@ -10,7 +10,7 @@ from fnprune_core.atlas.chance.directions import KINDS, directions
 from fnprune_core.atlas.network_atlas import NetworkAtlas
 from fnprune_core.decomposition import numbering
 from fnprune_core.decomposition.fingerprint import compare
-from fnprune_core.models.architectures import weight_of
+from fnprune_core.models.projections import weight_of
 from fnprune_core.scores import network_heads as heads
 
 HEAD_SIZE, N_HEADS, N_LAYERS = 8, 4, 3

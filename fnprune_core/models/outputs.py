@@ -1,10 +1,21 @@
-"""How probable a model finds the tokens that it reads, a few at a time."""
+"""What a model's output holds: how probable its tokens are, and its cache of keys and values."""
+
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
 
 #: Of the float32 scores of some tokens: what stays in a processor's cache, and suits a GPU.
 _CACHED_BYTES, _GPU_BYTES = 1 << 19, 1 << 26
+#: Names of the cache in newer and older transformers.
+_CACHE_NAMES = ("cache", "past_key_values")
+
+
+def cache_arguments(output: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the cache in a model's last output, as keyword arguments for its next pass."""
+    name = next(name for name in _CACHE_NAMES if output.get(name) is not None)
+    return {name: output[name]}
 
 
 def token_log_probabilities(logits: Tensor, ids: Tensor) -> Tensor:
