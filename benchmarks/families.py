@@ -21,8 +21,8 @@ import numpy as np
 import torch
 import transformers
 from tokenizers import Tokenizer
-from tokenizers.models import WordLevel
-from tokenizers.pre_tokenizers import Whitespace
+from tokenizers.models import BPE, WordLevel
+from tokenizers.pre_tokenizers import ByteLevel, Whitespace
 from transformers import CONFIG_MAPPING, AutoModelForCausalLM, PreTrainedTokenizerFast
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
@@ -70,9 +70,13 @@ _SMALL: dict[str, Any] = {
     "bos_token_id": 1,
     "eos_token_id": 2,
 }
+#: Values that some kinds insist on.
+_OWN: dict[str, dict[str, Any]] = {"zaya": {"num_experts_per_tok": 1}}
 _INNER = ("text_config", "vision_config", "audio_config")
 _MOST_VALUES = 60_000_000
 _WORDS = 98
+#: Kinds whose tokenizer's class reads bytes, whatever the file says.
+_BYTE_LEVEL = ("qwen2", "qwen3_5_moe", "qwen3_5_moe_text")
 _TOLERANCE = 1e-3  # of the largest logit, in float32
 
 
@@ -103,7 +107,8 @@ def small_config(kind: str) -> Any:
     """Return the config of a tiny model of this kind; raises what the config raises."""
     config_class = CONFIG_MAPPING[kind]
     values = config_class().to_dict()
-    chosen = {name: value for name, value in _SMALL.items() if name in values}
+    small = _SMALL | _OWN.get(kind, {})
+    chosen = {name: value for name, value in small.items() if name in values}
     for name in _INNER:
         if isinstance(values.get(name), dict):
             inner = {key: value for key, value in _SMALL.items() if key in values[name]}
@@ -132,6 +137,10 @@ def write_checkpoint(kind: str, folder: Path) -> None:
     words = {word: number for number, word in enumerate(_words())}
     core = Tokenizer(WordLevel(words, unk_token="w0"))
     core.pre_tokenizer = Whitespace()
+    if kind in _BYTE_LEVEL:
+        letters = {letter: number for number, letter in enumerate("w0123456789ĠĊ")}
+        core = Tokenizer(BPE(letters, []))
+        core.pre_tokenizer = ByteLevel(add_prefix_space=False)
     PreTrainedTokenizerFast(tokenizer_object=core, unk_token="w0").save_pretrained(folder)
 
 

@@ -11,6 +11,9 @@ from fnprune_core.models.mixtures.experts import RoutedExperts, is_sorted
 from fnprune_core.models.mixtures.places import Mixture, SharedMLP
 from fnprune_core.models.structure.shapes import feeding_names, projections
 
+#: What an MLP's output projection is called.
+_OUTPUT_NAMES = ("down_proj", "w2", "fc2", "c_proj", "wo")
+
 
 def is_mixture(layer: nn.Module) -> bool:
     """Whether something in a layer is named after experts."""
@@ -77,19 +80,26 @@ def _mixture(layer: nn.Module, hidden: int) -> Mixture | None:
         return None
     shared = []
     for parent, shapes in projections(layer.get_submodule(block)).items():
-        for output, (outputs, _) in shapes.items():
-            feeding = feeding_names(shapes, output, hidden) if outputs == hidden else None
-            if feeding is None:
-                continue
-            start = f"{parent}." if parent else ""
-            names, n_fused = feeding
-            shared.append(
-                SharedMLP(
-                    output=start + output,
-                    feeding=tuple(start + name for name in names),
-                    n_fused=n_fused,
-                )
+        fitting = [
+            name
+            for name, (outputs, _) in shapes.items()
+            if outputs == hidden and feeding_names(shapes, name, hidden) is not None
+        ]
+        if not fitting:
+            continue
+        # Where matrices are square each fits, and the name says which one it is, or its place.
+        output = next((name for name in fitting if name in _OUTPUT_NAMES), fitting[-1])
+        feeding = feeding_names(shapes, output, hidden)
+        assert feeding is not None  # it fits
+        start = f"{parent}." if parent else ""
+        names, n_fused = feeding
+        shared.append(
+            SharedMLP(
+                output=start + output,
+                feeding=tuple(start + name for name in names),
+                n_fused=n_fused,
             )
+        )
     return Mixture(block=block, experts=experts, shared=tuple(shared))
 
 

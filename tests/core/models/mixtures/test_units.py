@@ -93,6 +93,21 @@ def test_a_whole_expert_and_uneven_units_go(kind):
         torch.testing.assert_close(tiny.logits_of(model.model, ids), dense, rtol=1e-4, atol=1e-5)
 
 
+def test_a_shared_expert_of_square_matrices_is_told_by_name():
+    model, ids = small_model("ernie4_5_moe"), tiny.random_ids()  # (64, 64) each
+    mixture = model.architecture.mixture
+    assert mixture is not None
+    assert [shared.output for shared in mixture.shared] == ["shared_experts.down_proj"]
+    assert model.layout.widths == (96, 2112, 2112)  # 64 experts of 32, and 64 units
+    plan = plan_for(model)
+    with silenced(model, plan.removed):
+        expected = tiny.logits_of(model.model, ids)
+    for build in (prune, mask, slice_uniformly):
+        torch.testing.assert_close(
+            tiny.logits_of(build(model, plan), ids), expected, rtol=1e-3, atol=1e-4
+        )
+
+
 @pytest.mark.parametrize("kind", ["mixtral", "gpt_oss", "deepseek_v3"])
 def test_activations_are_those_of_a_plain_loop(kind):
     model, ids = small_model(kind), tiny.random_ids()
