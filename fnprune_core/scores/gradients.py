@@ -1,6 +1,6 @@
-"""First-order effects of units on the loss: the only module that computes gradients."""
+"""Effects of units on the loss, and its curvature: the only scores that compute gradients."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -129,6 +129,61 @@ def loss_sensitivity(
     return np.asarray((total / n_windows).numpy())
 
 
+def fisher_information(
+    language_model: LanguageModel,
+    windows: Windows,
+    *,
+    weights: NDArray[np.float64],
+    seed: int = 0,
+    progress: Progress = ignore,
+    cancel: CancelToken = NEVER,
+) -> NDArray[np.float64]:
+    """Return the mean over tokens of (x_tj ∂L/∂x_tj)², L over labels drawn from the model.
+
+    x ∂L/∂x is the slope of L along a gate of 1 on unit j at token t; L is the sum over the window
+    of the negative log-likelihood of one label a token, drawn from what the model predicts there.
+    Given the text the labels are independent and their scores have mean 0, so that products of
+    two tokens' vanish in expectation: the square estimates the Fisher information of the gate,
+    which is the curvature of the divergence from the dense model as the gate moves. Labels of the
+    text in place of drawn ones would not (Kunstner et al., arXiv 1905.12558).
+
+    Parameters
+    ----------
+    weights : ndarray (n_tokens,)
+        How much each token counts.
+    seed : int
+        Of the labels.
+
+    Raises
+    ------
+    NonFiniteError
+        If a gradient is NaN or infinite.
+
+    Notes
+    -----
+    A pass forward and back for each window, under the model's lock. Memory: the activations of
+    one window; no gradient of a parameter is computed or kept.
+    """
+    refuse_experts(language_model.architecture, "A score by gradients of units")
+    projections = output_projections(language_model.model, language_model.architecture)
+    generator = torch.Generator().manual_seed(seed)
+
+    def drawn_loss(logits: Tensor, ids: Tensor) -> Tensor:
+        rows = logits[0].float()
+        chances = rows.detach().softmax(dim=-1).cpu()
+        # NaN cannot be drawn from: the gradients, which are NaN too, tell of it.
+        labels = torch.multinomial(chances.nan_to_num(nan=1.0), 1, generator=generator)[:, 0]
+        return functional.cross_entropy(rows, labels.to(rows.device), reduction="sum")
+
+    total = np.zeros(language_model.layout.n_units)
+    for index, window in _windows_with_loss(windows, progress, cancel):
+        effects = _effects(language_model, projections, window, loss=drawn_loss)
+        _check_finite(bool(effects.isfinite().all()), index)
+        counts = weights[windows.starts[index] : windows.starts[index + 1]]
+        total += counts @ effects.square().numpy()
+    return np.asarray(total / weights.sum())
+
+
 def _windows_with_loss(
     windows: Windows, progress: Progress, cancel: CancelToken
 ) -> Iterator[tuple[int, NDArray[np.integer]]]:
@@ -167,7 +222,11 @@ def _loss(logits: Tensor, ids: Tensor) -> Tensor:
 
 
 def _effects(
-    language_model: LanguageModel, projections: Sequence[nn.Module], window: NDArray[np.integer]
+    language_model: LanguageModel,
+    projections: Sequence[nn.Module],
+    window: NDArray[np.integer],
+    *,
+    loss: Callable[[Tensor, Tensor], Tensor] = _loss,
 ) -> Tensor:
     """Return x · ∂L/∂x of one window: (tokens, columns), float64 on the CPU."""
     layer_inputs: list[Tensor] = [torch.empty(0, dtype=torch.float32)] * len(projections)
@@ -185,7 +244,7 @@ def _effects(
     ):
         ids = _ids(language_model, window)
         logits = language_model.model(ids, use_cache=False).logits
-        gradients = torch.autograd.grad(_loss(logits, ids), layer_inputs)
+        gradients = torch.autograd.grad(loss(logits, ids), layer_inputs)
     layer_effects = [
         (x.detach().double().cpu() * gradient.double().cpu()).reshape(len(window), -1)
         for x, gradient in zip(layer_inputs, gradients, strict=True)

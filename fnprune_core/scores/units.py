@@ -22,7 +22,7 @@ from fnprune_core.models.architectures import output_projections
 from fnprune_core.models.projections import weight_of
 from fnprune_core.progress import steps
 from fnprune_core.scores.brain_surgeon import removal_errors
-from fnprune_core.scores.gradients import weight_sensitivity
+from fnprune_core.scores.gradients import fisher_information, weight_sensitivity
 from fnprune_core.scores.heads import (
     group_magnitude,
     group_membership,
@@ -94,6 +94,18 @@ def taylor(inputs: ScoreInputs, weights: NDArray[np.float64]) -> Scores:
     return weight_sensitivity(
         recorded.language_model,
         recorded.recording.windows,
+        progress=recorded.progress,
+        cancel=recorded.cancel,
+    )
+
+
+def fisher(inputs: ScoreInputs, weights: NDArray[np.float64]) -> Scores:
+    """Return the Fisher information of a gate on each unit, over weighted tokens."""
+    recorded = inputs.recorded()
+    return fisher_information(
+        recorded.language_model,
+        recorded.recording.windows,
+        weights=weights,
         progress=recorded.progress,
         cancel=recorded.cancel,
     )
@@ -216,6 +228,13 @@ _TAYLOR = Score(
     needs_model="it needs gradients of the loss, a pass over the text by the model",
     compute_groups=group_taylor,
 )
+_FISHER = Score(
+    formula=fisher,
+    label="Fisher information",
+    says="mean square of the loss's slope along a gate on the unit, labels drawn from the model",
+    source="arXiv 1905.12558 (the information), a unit's gate in place of weights",
+    needs_model="it needs gradients of the loss, a pass over the text by the model",
+)
 _SURGEON = Score(
     formula=brain_surgeon,
     label="Brain surgeon",
@@ -281,6 +300,7 @@ SCORES: dict[str, Score] = {
         compensation="none",
         how="the first and last layers spared, no compensation (LLM-Pruner before its training)",
     ),
+    "fisher": _FISHER,
     "surgeon": _SURGEON,
     "surgeon-published": _published(
         _SURGEON,

@@ -6,9 +6,10 @@ from torch.nn import functional
 
 from fnprune_core.errors import NonFiniteError, SettingsError
 from fnprune_core.models.architectures import output_projections
+from fnprune_core.models.hooks import edit_projections
 from fnprune_core.models.silencing import silenced
 from fnprune_core.progress import Cancelled, CancelToken
-from fnprune_core.scores.gradients import loss_sensitivity
+from fnprune_core.scores.gradients import fisher_information, loss_sensitivity
 
 RAGGED = (12, 12, 9)
 
@@ -79,6 +80,36 @@ def test_it_is_the_slope_of_the_loss_as_a_unit_is_scaled(llama):
         value = flat[int(llama.layout.flat(layer, unit))]
         # Llama's norms are in float32 whatever the weights.
         assert value == pytest.approx(abs(slope), rel=2e-2, abs=2e-5)
+
+
+def test_fisher_is_the_mean_over_drawn_labels_of_the_exact_information(llama):
+    """Σ over tokens of Jᵀ (diag p − p pᵀ) J, J of all logits by the gates: no label is drawn."""
+    windows = tiny.toy_windows((4,), n_dummy_tokens=0, n_documents=1)
+    ids = torch.from_numpy(windows.token_ids.astype(np.int64))[None]
+    gates = torch.ones(4, llama.layout.n_units)
+
+    def logits(gates):
+        parts = gates.split(list(llama.layout.widths), dim=1)
+        with edit_projections(units_of(llama), edit_input=lambda layer, x: x * parts[layer]):
+            return llama.model(ids, use_cache=False).logits[0]
+
+    jacobian = torch.autograd.functional.jacobian(logits, gates).detach()  # (s, v, t, u)
+    p = logits(gates).softmax(dim=-1).detach()
+    mean = torch.einsum("sv,svtu->stu", p, jacobian)
+    square = torch.einsum("sv,svtu->stu", p, jacobian.square())
+    exact = (square - mean.square()).sum(dim=0).numpy()  # (t, u)
+    counts = np.array([1.0, 0.0, 2.0, 1.0])
+    expected = counts @ exact / counts.sum()
+    drawn = [fisher_information(llama, windows, weights=counts, seed=seed) for seed in range(400)]
+    error = np.std(drawn, axis=0) / np.sqrt(len(drawn))
+    z = (np.mean(drawn, axis=0) - expected) / np.maximum(error, 1e-12)
+    assert np.abs(z).mean() < 1.5
+    assert np.corrcoef(np.mean(drawn, axis=0), expected)[0, 1] > 0.95
+    assert np.mean(drawn, axis=0).sum() == pytest.approx(expected.sum(), rel=0.1)
+    again = fisher_information(llama, windows, weights=counts, seed=3)
+    np.testing.assert_array_equal(again, drawn[3])
+    assert not np.array_equal(drawn[3], drawn[4])
+    assert tiny.is_idle(llama)
 
 
 def test_what_has_no_slope_is_told(llama):
