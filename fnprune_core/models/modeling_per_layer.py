@@ -5,6 +5,9 @@ config says which widths (`layer_widths`), where the MLPs are (`mlp_modules`) an
 gone, how many are left (`attention_modules`). Load it with
 ``AutoModelForCausalLM.from_pretrained(folder, trust_remote_code=True)``, or import this file and
 call ``from_pretrained`` of the class that the config's `auto_map` names.
+
+The base model has the widths by itself (`AutoModel`), for servers that put a head of their own on
+it: vLLM asks this of custom models.
 """
 
 import copy
@@ -20,7 +23,7 @@ PREFIX = "PerLayer"
 
 
 def __getattr__(name: str) -> Any:
-    """Make `PerLayerXForCausalLM` and `PerLayerXConfig` from the stock class X when asked."""
+    """Make `PerLayerXForCausalLM`, `PerLayerXModel`, `PerLayerXConfig` from stock ones if asked."""
     stock = getattr(transformers, name.removeprefix(PREFIX), None)
     if not name.startswith(PREFIX) or not isinstance(stock, type):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -43,7 +46,9 @@ def _model_class(stock: Any) -> Any:
         if getattr(config, "parameter_shapes", None):
             _reshape(self, config.parameter_shapes)
         else:
-            _resize(self, config.layer_widths, **config.mlp_modules)
+            modules = config.mlp_modules
+            layers = _own_path(self, modules["layers"])
+            _resize(self, config.layer_widths, **{**modules, "layers": layers})
         if getattr(config, "attention_modules", None):
             _resize_attention(self, config.attention_modules)
 
@@ -56,10 +61,16 @@ def _model_class(stock: Any) -> Any:
     return type(PREFIX + stock.__name__, (stock,), members)
 
 
+def _own_path(model: Any, path: str) -> str:
+    """Return a path that starts at the causal model as it is from `model`: it, or its base."""
+    is_base = model.base_model is model
+    return path.removeprefix(f"{model.base_model_prefix}.") if is_base else path
+
+
 def _reshape(model: nn.Module, shapes: dict[str, list[int]]) -> None:
     """Replace parameters by some of other shapes, by name: those of experts."""
     for name, shape in shapes.items():
-        path, _, own = name.rpartition(".")
+        path, _, own = _own_path(model, name).rpartition(".")
         module = model.get_submodule(path)
         old = module.get_parameter(own)
         setattr(module, own, nn.Parameter(old.new_zeros(shape), old.requires_grad))
@@ -96,7 +107,7 @@ def _resize_attention(model: nn.Module, modules: dict[str, Any]) -> None:
     `modules` says how many `groups` each layer has; how many rows a group has in each module of
     `feeding` and columns in the `output`; and which attributes count heads (`counts`).
     """
-    layers = model.get_submodule(modules["layers"]).children()
+    layers = model.get_submodule(_own_path(model, modules["layers"])).children()
     for layer, n in zip(layers, modules["groups"], strict=True):
         for path, rows in modules["feeding"].items():
             module = layer.get_submodule(path)

@@ -237,6 +237,9 @@ def slice_per_layer(
         "AutoConfig": f"{module_name}.{model_class.config_class.__name__}",
         "AutoModelForCausalLM": f"{module_name}.{model_class.__name__}",
     }
+    base_name = modeling_per_layer.PREFIX + type(model.base_model).__name__
+    if model.base_model is not model and hasattr(modeling_per_layer, base_name):
+        config.auto_map["AutoModel"] = f"{module_name}.{base_name}"  # vLLM's own head goes on it
     # The copy already is what the class builds from its config; only its name is missing.
     model.__class__ = model_class
     model.config = config
