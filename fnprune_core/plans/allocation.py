@@ -251,6 +251,22 @@ def ranked_globally(budget: Budget) -> NDArray[np.int64]:
     )
 
 
+def by_size(budget: Budget) -> NDArray[np.int64]:
+    """Return each layer's number of lowest scores over all layers, as they are, with a cap.
+
+    For scores whose size means the same in every layer, such as the Fisher information. What a
+    layer would give beyond `CAP` of its units goes only once no layer has others.
+    """
+    scores = np.where(budget.must_go, -np.inf, np.where(budget.protected, np.inf, budget.scores))
+    spread = 1.0 + float(np.ptp(budget.scores))
+    ranks = budget.scores.astype(np.float64)
+    for part, values in zip(budget.layout.split(ranks), budget.layout.split(scores), strict=True):
+        beyond = np.argsort(values, kind="stable")[int(CAP * len(values)) :]
+        part[beyond] += spread  # a view into `ranks`
+    free = np.ones(budget.layout.n_layers, dtype=bool)
+    return _lowest_of_all(budget, ranks, free=free, reason="with the units that must stay,")
+
+
 def _lowest_of_all(
     budget: Budget, ranks: NDArray[np.float64], *, free: NDArray[np.bool_], reason: str
 ) -> NDArray[np.int64]:
@@ -290,6 +306,8 @@ def _protected_ends_text(n_layers: int) -> str:
     )
 
 
+#: Share of its units that a layer gives at most where scores are compared as they are.
+CAP = 0.8
 #: The allocation whose weights a search finds.
 WEIGHTED = "weighted"
 ALLOCATIONS: dict[str, Allocation] = {
@@ -312,6 +330,15 @@ ALLOCATIONS: dict[str, Allocation] = {
             "wherever scores are under one threshold for all layers, as in {liu2025}, of which the "
             "first "
             f"{protected_ends(n_layers)[0]} and the last {protected_ends(n_layers)[1]} are spared"
+        ),
+        looks_at_scores=True,
+    ),
+    "global-by-size": Allocation(
+        divide=by_size,
+        label="Global, by size",
+        says=lambda _: (
+            "wherever scores are lowest, compared over layers as they are; no layer gives more "
+            f"than {CAP:.0%} of its units before all have given as much"
         ),
         looks_at_scores=True,
     ),

@@ -234,3 +234,19 @@ def test_uniform_widths_are_alike_even_astride_a_multiple():
 )
 def test_small_layers_are_rounded_less(width, multiple):
     assert default_multiple(width) == multiple
+
+
+# By size
+
+
+def test_by_size_the_lowest_of_all_go_and_a_layer_beyond_its_cap_only_last() -> None:
+    layout = UnitLayout((10, 10))
+    scores = np.concatenate([np.arange(10.0), 100 + np.arange(10.0)])
+    sizes = {
+        ratio: [
+            len(part)
+            for part in choose(scores, layout, ratio=ratio, allocation="global-by-size").removed
+        ]
+        for ratio in (0.3, 0.4, 0.6, 0.85)
+    }
+    assert sizes == {0.3: [6, 0], 0.4: [8, 0], 0.6: [8, 4], 0.85: [9, 8]}
