@@ -1,7 +1,7 @@
-"""How long `fnprune doctor` proves a Llama of random weights: 1.24 billion parameters by default.
+"""How long `fnprune doctor` proves a model of random weights: 1.24 billion parameters by default.
 
-Run: ``OMP_NUM_THREADS=2 python benchmarks/doctor.py [--layers 16 --rounds 3 --dtype bfloat16]``.
-The model has the shape of Llama 3.2 1B, lies in a temporary folder while it runs (2.5 GB), and its
+Run: ``OMP_NUM_THREADS=2 python benchmarks/doctor.py [--kind qwen3 --layers 16 --rounds 3]``.
+The model has the sizes of Llama 3.2 1B, lies in a temporary folder while it runs (2.5 GB), and its
 weights are a block of random numbers repeated. Prints JSON: seconds of loading and of the proof.
 """
 
@@ -15,7 +15,7 @@ from typing import Any
 
 import tiny
 import torch
-from transformers import AutoModelForCausalLM, LlamaConfig
+from transformers import CONFIG_MAPPING, AutoModelForCausalLM
 
 from fnprune_core.machine import memory
 from fnprune_core.models.loading import load_model
@@ -25,9 +25,9 @@ from fnprune_core.storage.manifests import package_versions
 _BLOCK = 1 << 20
 
 
-def save_random(folder: Path, n_layers: int) -> None:
-    """Save a Llama of random weights in bfloat16, with a tokenizer of a few words."""
-    config = LlamaConfig(
+def save_random(folder: Path, kind: str, n_layers: int) -> None:
+    """Save a model of random weights in bfloat16, with a tokenizer of a few words."""
+    config = CONFIG_MAPPING[kind](
         hidden_size=2048, intermediate_size=8192, num_hidden_layers=n_layers, head_dim=64,
         num_attention_heads=32, num_key_value_heads=8, vocab_size=128_256, tie_word_embeddings=True,
     )  # fmt: skip
@@ -68,6 +68,7 @@ def measure(folder: Path, dtype: str, n_rounds: int) -> dict[str, Any]:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kind", default="llama")
     parser.add_argument("--layers", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--dtype", default="bfloat16")
@@ -75,9 +76,14 @@ def main() -> None:
     memory.prefer_large_pages()
     with tempfile.TemporaryDirectory() as scratch, memory.kept():
         folder = Path(scratch) / "model"
-        save_random(folder, options.layers)
+        save_random(folder, options.kind, options.layers)
         found = measure(folder, options.dtype, options.rounds)
-    facts = {"dtype": options.dtype, "threads": torch.get_num_threads(), "cores": os.cpu_count()}
+    facts = {
+        "kind": options.kind,
+        "dtype": options.dtype,
+        "threads": torch.get_num_threads(),
+        "cores": os.cpu_count(),
+    }
     print(json.dumps({**found, **facts, "versions": package_versions()}, indent=1))
 
 
