@@ -123,6 +123,7 @@ MISTAKES = {
     "There is no decomposition 'no-such-trust'": ("trust", "no-such-trust"),
     "There is no decomposition 'no-such-chance'": ("chance", "no-such-chance"),
     "There is no decomposition 'no-such-directions'": ("directions", "no-such-directions"),
+    "no folder that `fnprune export` wrote": ("push", "no-such-folder", "lab/model"),
     "There is no plan 'abf'": ("workspace", "delete", "plans", "abf"),
     "'plan' is no kind of artifact": ("workspace", "delete", "plan", "abc"),
     "'../x' in": ("workspace", "delete", "plans", "../x"),
