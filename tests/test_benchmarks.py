@@ -210,9 +210,7 @@ def test_labels_leave_out_one_domain(recording, llama) -> None:
     assert weights.sum() == 4 * 32 + 4 * 2
 
 
-def test_as_many_random_directions_go_those_with_most_in_the_domain(
-    llama, recording, atlas
-) -> None:
+def test_as_many_random_directions_go_those_with_most_in_the_domain(llama, recording, atlas):
     inputs = RecordedInputs(language_model=llama, recording=recording)
     share = atlas.domain_share()[:, atlas.domain_names.index("code")]
     stay = np.argsort(share)[:4]

@@ -47,9 +47,7 @@ def test_peaks_that_make_no_sense_are_left_out(text) -> None:
     assert decode({"peaks": text}).peaks == ()
 
 
-def test_a_link_carries_its_networks_and_is_matched_where_they_moved(
-    open_page, example, here
-) -> None:
+def test_a_link_carries_its_networks_and_is_matched_where_they_moved(open_page, example, here):
     at = open_page("atlas", **example.view(), network="3", drop="1-2.5")
     assert not at.exception
     assert "other numbers" not in said(at)

@@ -190,9 +190,7 @@ def result_of(nll, groups) -> Perplexity:
 
 
 @pytest.mark.parametrize(("n_documents", "n_windows"), [(10, 8), (5, 16)])
-def test_the_interval_of_a_difference_holds_the_truth_as_often_as_it_says(
-    n_documents, n_windows
-) -> None:
+def test_the_interval_of_a_difference_holds_the_truth_as_often_as_it_says(n_documents, n_windows):
     """Few documents of many windows that resemble one another: 0.81 and 0.61 over blocks."""
     rng = np.random.default_rng(5)
     n_times = 600

@@ -74,9 +74,7 @@ def small_example(monkeypatch) -> None:
         monkeypatch.setattr(example_study, name, number)
 
 
-def test_the_example_is_made_once_and_then_found_without_a_model(
-    study, small_example, monkeypatch
-) -> None:
+def test_the_example_is_made_once_and_then_found_without_a_model(study, small_example, monkeypatch):
     workspace = study.workspace
     assert find_example(workspace) is None
     made = workflows.example(workspace, study.model)
@@ -87,9 +85,7 @@ def test_the_example_is_made_once_and_then_found_without_a_model(
     assert find_example(workspace) is None
 
 
-def test_the_example_has_what_its_pages_show_and_what_is_deleted_stays_away(
-    study, small_example
-) -> None:
+def test_the_example_has_what_its_pages_show_and_what_is_deleted_stays_away(study, small_example):
     workspace = study.workspace
     workflows.example(workspace, study.model)
     names = {read_notes(workspace, id).name: id for id in workspace.ids("plans")}

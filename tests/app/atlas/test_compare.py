@@ -228,9 +228,7 @@ def test_a_deleted_recording_of_the_other_is_told(open_page, example, stranger, 
     assert "There is no recording" in said(at)
 
 
-def test_identity_alone_is_offered_where_the_other_atlas_has_no_names(
-    open_page, example, second
-) -> None:
+def test_identity_alone_is_offered_where_the_other_atlas_has_no_names(open_page, example, second):
     at = open_page("compare", **example.view(), other=second)
     at.number_input(key="compare-threshold").set_value(0.05).run()
     button = at.button(key="compare-carry")

@@ -19,9 +19,7 @@ from app.widgets.body.viewer import Pick
 
 
 @pytest.mark.parametrize("map_", ["body", "3d", "layers"])
-def test_each_picture_opens_from_a_link_and_old_links_open_the_body(
-    open_page, placed, map_
-) -> None:
+def test_each_picture_opens_from_a_link_and_old_links_open_the_body(open_page, placed, map_):
     at = open_page("parcellation", **placed.view(), map=map_, network="2", z="1.5", show="n3-only")
     assert not at.exception
     assert not at.error
@@ -127,9 +125,7 @@ def test_the_body_and_the_legend_are_of_the_same_rule(open_page, placed, members
     assert at.dataframe[0].value["units"].sum() == atlas.parcel_table(z=3.0)["units"].sum()
 
 
-def test_the_slider_of_a_page_follows_the_picture_and_does_not_set_it_back(
-    open_page, placed
-) -> None:
+def test_the_slider_of_a_page_follows_the_picture_and_does_not_set_it_back(open_page, placed):
     at = open_page("parcellation", **placed.view(), map="layers")
     assert at.slider(key="parcels-z").value == 3.0
     at.session_state["view"] = replace(view(at), z=4.0)

@@ -44,9 +44,7 @@ def test_what_lies_in_a_root_may_be_read(shared, tmp_path, name) -> None:
         "workspace/../outside", ".", "root/../root/../../outside",
     ],
 )  # fmt: skip
-def test_what_lies_outside_may_not_and_whether_it_is_there_is_not_told(
-    shared, tmp_path, name
-) -> None:
+def test_what_lies_outside_may_not_and_whether_it_is_there_is_not_told(shared, tmp_path, name):
     with pytest.raises(PathRefusedError, match="outside of the folders") as there:
         shared.to_read(str(tmp_path / name))
     with pytest.raises(PathRefusedError) as missing:

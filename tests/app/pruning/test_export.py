@@ -236,9 +236,7 @@ def measured(*labels) -> Speed:
     return Speed(models=models, protocol=protocol)
 
 
-def test_speed_is_measured_by_a_button_and_goes_into_the_card(
-    open_export, planned, monkeypatch
-) -> None:
+def test_speed_is_measured_by_a_button_and_goes_into_the_card(open_export, planned, monkeypatch):
     plan = planned(SETTINGS.with_(allocation="uniform", multiple=8))
     seen = []
 

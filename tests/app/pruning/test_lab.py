@@ -133,9 +133,7 @@ class QueryParameters(dict):
         self.update(parameters)
 
 
-def test_a_form_survives_a_reload_with_its_rule_also_before_it_is_applied(
-    open_page, example
-) -> None:
+def test_a_form_survives_a_reload_with_its_rule_also_before_it_is_applied(open_page, example):
     at = open_page("prune", **example.view())
     at.slider(key="prune-ratio").set_value(35).run()
     at.selectbox(key="prune-score").set_value("flap").run()

@@ -174,9 +174,7 @@ def test_a_plan_is_named_and_hostile_names_are_refused(open_page, lab, fresh) ->
     assert decision_log.read_notes(Workspace(fresh), plans[0]).name == "<b>my *plan*"
 
 
-def test_opening_a_plan_brings_its_networks_pins_and_settings_and_undo_leads_back(
-    open_page, lab
-) -> None:
+def test_opening_a_plan_brings_its_networks_pins_and_settings_and_undo_leads_back(open_page, lab):
     materials, plans = lab
     at = open_page("plans", **materials.view(), plans=plans[0], drop="5")
     address = next(code.value for code in at.code if "plan=" in code.value)

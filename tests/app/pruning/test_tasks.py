@@ -9,9 +9,7 @@ from fnprune_core.progress import NEVER
 
 
 @pytest.mark.parametrize("is_damaged", [False, True])
-def test_the_log_is_kept_once_the_plan_is_made_even_if_measuring_is_stopped(
-    workspace, is_damaged
-) -> None:
+def test_the_log_is_kept_once_the_plan_is_made_even_if_measuring_is_stopped(workspace, is_damaged):
     log = [decision_log.decision((), (1,), what="by hand", reason="noise")]
     path = decision_log.path_of(workspace, "p1")
     if is_damaged:

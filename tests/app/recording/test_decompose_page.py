@@ -11,9 +11,7 @@ def test_more_networks_than_the_recording_bears(open_page, example) -> None:
     assert at.number_input(key="ica-k").value == 500
 
 
-def test_of_a_summary_only_what_can_be_found_in_it_is_offered(
-    open_page, example, summarised
-) -> None:
+def test_of_a_summary_only_what_can_be_found_in_it_is_offered(open_page, example, summarised):
     at = open_page("decompose", **example.view())
     at.number_input(key="ica-k").set_value(500).run()
     at.segmented_control(key="ica-scope").set_value("layer").run()

@@ -66,9 +66,7 @@ def test_text_shorter_than_a_window(open_page, materials, tmp_path) -> None:
     assert not at.exception
 
 
-def test_a_summary_is_said_to_be_one_where_single_units_are_asked_for(
-    open_page, summarised
-) -> None:
+def test_a_summary_is_said_to_be_one_where_single_units_are_asked_for(open_page, summarised):
     at = open_page("record", **summarised)
     assert not at.exception
     assert not at.error

@@ -192,9 +192,7 @@ def test_a_caller_cannot_change_what_others_are_given(caches: Caches) -> None:
     assert list(of("table").columns) == ["a"]
 
 
-def test_arguments_count_by_value_wherever_they_stand_and_not_with_an_underscore(
-    caches: Caches,
-) -> None:
+def test_arguments_count_by_value_wherever_they_stand_and_not_with_an_underscore(caches) -> None:
     @dataclass(frozen=True)
     class Choice:
         names: list[str]

@@ -92,9 +92,7 @@ def evaluating(at: AppTest, path: object, *, ratio: int = 20) -> AppTest:
     return press(at, "Apply")
 
 
-def test_a_plan_that_another_visit_makes_changes_nothing_here(
-    open_page: Callable[..., AppTest], example, browsers: Browsers, lane: Blocking
-) -> None:
+def test_a_plan_that_another_visit_makes_changes_nothing_here(open_page, example, browsers, lane):
     """B on Prune lost Apply, got Stop for A's job, and B's URL became A's plan."""
     resources.jobs().submit("prune", lane, inputs={"of": "a"}, owner="a")
     assert lane.running.wait(PATIENCE_S)
@@ -115,9 +113,7 @@ def test_a_plan_that_another_visit_makes_changes_nothing_here(
         assert not has_apply(there)
 
 
-def test_each_is_led_to_the_own_result(
-    open_page: Callable[..., AppTest], example, browsers: Browsers
-) -> None:
+def test_each_is_led_to_the_own_result(open_page, example, browsers) -> None:
     with browsers.at("a"):
         of_a = evaluating(open_page("prune", **example.view()), example.held_out)
     with browsers.at("b"):
@@ -164,9 +160,7 @@ def test_equal_plans_share_one_run_and_stopping_leaves_it_to_the_other(
     assert resources.jobs().active("prune") == []
 
 
-def test_a_result_that_no_tab_saw_is_taken_once_by_a_new_tab(
-    open_page: Callable[..., AppTest], example, browsers: Browsers
-) -> None:
+def test_a_result_that_no_tab_saw_is_taken_once_by_a_new_tab(open_page, example, browsers) -> None:
     with browsers.at("a"):
         evaluating(open_page("prune", **example.view()), example.held_out)
         [job] = resources.jobs().owned("a")
@@ -178,9 +172,7 @@ def test_a_result_that_no_tab_saw_is_taken_once_by_a_new_tab(
         assert view(open_page("prune", **example.view())).plan == ""
 
 
-def test_own_jobs_are_found_on_the_first_page(
-    open_page: Callable[..., AppTest], example, browsers: Browsers, lane: Blocking
-) -> None:
+def test_own_jobs_are_found_on_the_first_page(open_page, example, browsers, lane) -> None:
     identity = resources.jobs().submit("prune", lane, inputs={}, title="A plan", owner="a")
     assert lane.running.wait(PATIENCE_S)
     with browsers.at("a"):
@@ -191,9 +183,7 @@ def test_own_jobs_are_found_on_the_first_page(
         assert "A plan" not in "".join(m.value for m in at.markdown)
 
 
-def test_a_job_too_many_is_refused_on_the_page(
-    open_page: Callable[..., AppTest], example, browsers: Browsers, lane: Blocking, monkeypatch
-) -> None:
+def test_a_job_too_many_is_refused_on_the_page(open_page, example, browsers, lane, monkeypatch):
     manager = JobManager(limits=JobLimits(of_a_visit=1))
     monkeypatch.setattr(resources, "jobs", lambda: manager)
     manager.submit("record", lane, inputs={}, owner="a")
@@ -206,9 +196,7 @@ def test_a_job_too_many_is_refused_on_the_page(
         assert "1 of your jobs" not in said(at)
 
 
-def test_without_a_cookie_the_session_is_the_visit(
-    open_page: Callable[..., AppTest], example
-) -> None:
+def test_without_a_cookie_the_session_is_the_visit(open_page, example) -> None:
     at = evaluating(open_page("prune", **example.view()), example.held_out)
     [job] = resources.jobs().jobs()
     assert all(job.owners)

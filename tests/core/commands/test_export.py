@@ -3,9 +3,7 @@ from pathlib import Path
 from fnprune_core.export import speed
 
 
-def test_speed_of_exported_folders_is_measured_beside_the_dense_model(
-    program, model, monkeypatch
-) -> None:
+def test_speed_of_exported_folders_is_measured_beside_the_dense_model(program, model, monkeypatch):
     asked = {}
 
     def time_folders(folders, *, dtype, settings, **options) -> speed.Speed:

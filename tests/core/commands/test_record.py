@@ -9,9 +9,7 @@ def test_stopping_by_the_keyboard_is_no_failure(program, model, texts, monkeypat
     assert "Traceback" not in err
 
 
-def test_progress_is_drawn_for_people_at_a_terminal_alone(
-    program, model, texts, monkeypatch
-) -> None:
+def test_progress_is_drawn_for_people_at_a_terminal_alone(program, model, texts, monkeypatch):
     words = ("record", texts / "calibration", "--model", model, "--window")
     _, _, err = program.run(*words, 64)
     assert "sessions" not in err

@@ -74,9 +74,7 @@ def stopping_after(n_calls: int):
     return cancel, on_partial, calls
 
 
-def test_a_stopped_comparison_goes_on_and_ends_where_an_uninterrupted_one_does(
-    lab, monkeypatch
-) -> None:
+def test_a_stopped_comparison_goes_on_and_ends_where_an_uninterrupted_one_does(lab, monkeypatch):
     labels = {"dense": None, "plan": lab.plans[0]}
     whole = {label: stored(lab, id) for label, id in lab.compare(labels).items()}
     for id in lab.workspace.ids("evaluations"):
@@ -219,9 +217,7 @@ def perplexity_of(lab, plan) -> Perplexity:
     )
 
 
-def test_a_plan_that_is_not_finite_is_a_row_that_says_so_and_the_others_go_on(
-    lab, monkeypatch
-) -> None:
+def test_a_plan_that_is_not_finite_is_a_row_that_says_so_and_the_others_go_on(lab, monkeypatch):
     read = files.StoredPlan.refits
 
     def refits(stored):

@@ -96,9 +96,7 @@ def shipped_lesions(study, tmp_path, monkeypatch):
     return id, found
 
 
-def test_lesions_are_taken_over_where_their_networks_have_their_numbers(
-    study, shipped_lesions
-) -> None:
+def test_lesions_are_taken_over_where_their_networks_have_their_numbers(study, shipped_lesions):
     """Whatever the sign, which no lesion hangs on, and the numbers of others."""
     id, there = shipped_lesions
 

@@ -67,9 +67,7 @@ def test_the_lesioned_run_is_that_of_the_silenced_model(workspace, llama, atlas,
     assert tiny.is_idle(llama)
 
 
-def test_a_written_text_is_what_the_model_writes_and_read_as_it_stands(
-    workspace, llama, atlas
-) -> None:
+def test_a_written_text_is_what_the_model_writes_and_read_as_it_stands(workspace, llama, atlas):
     sampling = Sampling(max_new_tokens=10, temperature=1.0, seed=3)
     asked = order(atlas, prompt=Prompt(text="aq ar as at"), sampling=sampling)
     told = []

@@ -23,9 +23,7 @@ from fnprune_core.models.silencing import silenced
 from fnprune_core.progress import Cancelled, CancelToken
 
 
-def test_the_matrix_is_the_loss_change_of_plain_passes(
-    workspace, llama, atlas, sites, stimuli
-) -> None:
+def test_the_matrix_is_the_loss_change_of_plain_passes(workspace, llama, atlas, sites, stimuli):
     found = open_lesions(workspace, lesion_study(workspace, llama, stimuli, order=order(atlas)))
     assert found.is_complete
     assert found.nll.shape == (4, 3, 12)
@@ -128,9 +126,7 @@ def _copy(workspace, other) -> None:
         shutil.copytree(workspace.root / kind, other.root / kind)
 
 
-def test_what_another_study_read_is_taken_over(
-    workspace, llama, atlas, stimuli, monkeypatch
-) -> None:
+def test_what_another_study_read_is_taken_over(workspace, llama, atlas, stimuli, monkeypatch):
     lesion_study(workspace, llama, stimuli, order=order(atlas))
     n_read = []
     forward = llama.model.forward

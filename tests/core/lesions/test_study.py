@@ -16,9 +16,7 @@ def test_a_study_is_read_as_it_was_saved(workspace, llama, atlas, stimuli) -> No
     assert found.lesions == each_network(4)
 
 
-def test_blocks_of_windows_in_a_stored_study_give_no_error(
-    workspace, llama, atlas, stimuli
-) -> None:
+def test_blocks_of_windows_in_a_stored_study_give_no_error(workspace, llama, atlas, stimuli):
     """Version 0.2 resampled them where a domain had few documents; perplexity refuses them."""
     id = lesion_study(workspace, llama, stimuli, order=order(atlas))
     folder = workspace.folder("lesions", id)

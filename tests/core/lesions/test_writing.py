@@ -11,9 +11,7 @@ from fnprune_core.lesions.writing import WritingOrder, open_lesion_text, write_u
 from fnprune_core.models.silencing import silenced
 
 
-def test_texts_under_a_lesion_are_those_of_the_silenced_model(
-    workspace, llama, atlas, sites
-) -> None:
+def test_texts_under_a_lesion_are_those_of_the_silenced_model(workspace, llama, atlas, sites):
     lesion, prompt = Lesion(networks=(0, 1)), Prompt(text="aq ar as at")
     asked = WritingOrder(
         decomposition_id=atlas.id, lesion=lesion, prompt=prompt, settings=SETTINGS,

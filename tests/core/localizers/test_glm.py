@@ -80,9 +80,7 @@ def test_effect_size_is_hedges_g() -> None:
 
 
 @pytest.mark.parametrize("has_templates", [True, False])
-def test_false_positives_are_at_the_nominal_level_where_blocks_differ_by_themselves(
-    has_templates,
-) -> None:
+def test_false_positives_are_at_the_nominal_level_where_blocks_differ_by_themselves(has_templates):
     found = toy(has_templates=has_templates, n_items=6)
     blocks, block, covariates, noise = simulated(found, n=3000, seed=5)
     effects = first_level(design_matrix(block, covariates), noise)[: len(blocks)]

@@ -71,9 +71,7 @@ def test_a_run_is_found_again_and_read_back_whole(workspace, llama, atlas_id) ->
     assert made.design().shape == (16 * 18, 18)
 
 
-def test_one_of_before_random_directions_is_run_again_under_its_id(
-    workspace, llama, atlas_id
-) -> None:
+def test_one_of_before_random_directions_is_run_again_under_its_id(workspace, llama, atlas_id):
     id = localize(workspace, llama, atlas_id, toy(), settings=QUICK)
     made = open_localizer(workspace, id)
     assert {each.shape for each in made.directions.values()} == {made.strengths.shape}

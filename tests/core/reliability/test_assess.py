@@ -152,9 +152,7 @@ def test_a_damaged_part_says_what_to_do_and_hides_no_other(at_hand) -> None:
     assert error.hint == "Delete it and measure again."
 
 
-def test_the_command_prints_every_network_and_why_parts_were_left_out(
-    at_hand, monkeypatch, capsys
-) -> None:
+def test_the_command_prints_every_network_and_why_parts_were_left_out(at_hand, monkeypatch, capsys):
     workspace, atlas = at_hand
     monkeypatch.setattr("fnprune_core.reliability.resampling.LEAST_DOCUMENTS", 99)
     words = ["trust", atlas, "--parts", "halves,seeds", "--workspace", str(workspace.root)]

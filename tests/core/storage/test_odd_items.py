@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -38,9 +37,7 @@ def made_at(folder: Path, created: str) -> Path:
 
 
 @pytest.mark.parametrize("odd", ODD_ITEMS.values(), ids=ODD_ITEMS)
-def test_an_odd_item_is_told_apart_and_the_rest_works(
-    workspace, odd: Callable[[Path], object]
-) -> None:
+def test_an_odd_item_is_told_apart_and_the_rest_works(workspace, odd) -> None:
     """A link to itself in a recording once ended every list, and `chmod 000` every export."""
     bad, good = make(workspace, "bad"), make(workspace, "good")
     odd(bad)
@@ -66,9 +63,7 @@ def test_an_odd_item_is_told_apart_and_the_rest_works(
 
 
 @pytest.mark.parametrize("odd", ODD_KINDS.values(), ids=ODD_KINDS)
-def test_an_odd_folder_of_a_kind_is_told_apart_and_the_rest_works(
-    workspace, odd: Callable[[Path], object]
-) -> None:
+def test_an_odd_folder_of_a_kind_is_told_apart_and_the_rest_works(workspace, odd) -> None:
     make(workspace, "one")
     with new_folder(workspace.folder("embeddings", "abc")) as folder:
         write_json(folder / MANIFEST, manifest_of("embeddings", {"decomposition_id": "a"}, {}))

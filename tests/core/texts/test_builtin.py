@@ -1,5 +1,4 @@
 import re
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -38,9 +37,7 @@ def test_builtin_splits_share_no_run_of_50_tokens() -> None:
     assert first_shared_run(ids(calibration), ids(held_out), length=70) is None
 
 
-def test_builtin_splits_share_no_run_of_50_tokens_of_the_embedded_model(
-    need_embedded_model: Path,
-) -> None:
+def test_builtin_splits_share_no_run_of_50_tokens_of_the_embedded_model(need_embedded_model):
     tokenizer = AutoTokenizer.from_pretrained(need_embedded_model)
     a, b = (
         cut_windows(builtin_documents(split=s), tokenizer, allow_short=True) for s in builtin.SPLITS

@@ -3,7 +3,7 @@ import logging
 import pytest
 from counting_texts import BOS, counting, cut, word_tokenizer
 
-from fnprune_core.errors import FnpruneError, SettingsError, TextError
+from fnprune_core.errors import SettingsError, TextError
 from fnprune_core.texts.cutting import cut_windows, shared_run
 from fnprune_core.texts.documents import Document
 
@@ -25,9 +25,7 @@ def test_documents_are_cut_at_window_edges_and_rests_dropped() -> None:
     ("template", "begins"),
     [(None, []), ("$A", []), ("<s> $A", [BOS]), ("<s> $A </s>", [BOS]), ("$A </s>", [])],
 )
-def test_bos_only_where_the_tokenizer_adds_one_and_never_eos(
-    template: str | None, begins: list[int]
-) -> None:
+def test_bos_only_where_the_tokenizer_adds_one_and_never_eos(template, begins) -> None:
     windows = cut(counting(4), counting(3), template=template, window=9, allow_short=True)
     assert windows.adds_bos is bool(begins)
     assert windows.token_ids.tolist() == [*begins, 10, 11, 12, 13, *begins, 10, 11, 12]
@@ -158,9 +156,7 @@ def test_names_are_made_unique() -> None:
         ([counting(9)], {"window": 4, "max_tokens": 3}, SettingsError, "less than one window"),
     ],
 )
-def test_errors_say_what_came_and_what_to_do(
-    texts: list[str], options: dict[str, int], error: type[FnpruneError], message: str
-) -> None:
+def test_errors_say_what_came_and_what_to_do(texts, options, error, message) -> None:
     named = [Document(text, name="" if len(texts) > 1 else "text") for text in texts]
     with pytest.raises(error, match=message) as caught:
         cut(*named, **{"n_dummy_tokens": 0, **options})

@@ -195,9 +195,7 @@ def test_a_data_set_is_named_with_config_and_split(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("module", "hint"), [(None, "pip install"), (FakeDatasets(None), "network")]
 )
-def test_a_data_set_out_of_reach_says_what_to_do(
-    module: object, hint: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_data_set_out_of_reach_says_what_to_do(module, hint, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "datasets", module)
     with pytest.raises(FnpruneError, match=f"someone/texts is no file or folder here.*{hint}"):
         read_documents("someone/texts")

@@ -133,9 +133,7 @@ def test_a_shift_threshold_keeps_both_limits() -> None:
     assert np.isnan(shift_threshold(chance[0], 3 * chance))
 
 
-def test_a_calibration_is_kept_beside_the_atlas_and_not_for_other_maps(
-    tmp_path, monkeypatch, real
-) -> None:
+def test_a_calibration_is_kept_beside_the_atlas_and_not_for_other_maps(tmp_path, monkeypatch, real):
     signals, atlas, found = real
     atlas = NetworkAtlas(replace(atlas.decomposition, id="an-atlas"), atlas.tokens)
     workspace = Workspace(tmp_path)

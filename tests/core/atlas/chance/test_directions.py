@@ -124,9 +124,7 @@ def test_the_same_seed_gives_the_same_directions_and_another_seed_others(toy) ->
         first.of("other")
 
 
-def test_directions_are_kept_beside_the_atlas_and_not_for_other_maps(
-    tmp_path, monkeypatch, toy
-) -> None:
+def test_directions_are_kept_beside_the_atlas_and_not_for_other_maps(tmp_path, monkeypatch, toy):
     sessions, atlas, _ = toy
     workspace = Workspace(tmp_path)
     monkeypatch.setattr(module, "open_atlas", lambda *_: atlas)

@@ -101,9 +101,7 @@ def test_neighbours_come_to_agree_in_sign_and_strength():
     assert np.all(after[[1, 3, 4]] > blind[[1, 3, 4]] + 0.1)
 
 
-def test_another_seed_does_as_well_and_the_same_seed_the_same_on_any_number_of_threads(
-    monkeypatch,
-):
+def test_another_seed_does_as_well_and_the_same_seed_the_same_on_any_number_of_threads(monkeypatch):
     maps, _ = planted()
     first = build_cortex(maps, LAYOUT)
     for n_threads in (1, 3):

@@ -109,9 +109,7 @@ def set_quantisation(folder, **settings) -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_where_a_kernel_is_missing_the_refusal_says_what_to_install(
-    saved, package, settings
-) -> None:
+def test_where_a_kernel_is_missing_the_refusal_says_what_to_install(saved, package, settings):
     if importlib.util.find_spec(package):
         pytest.skip(f"{package} is installed")
     set_quantisation(saved, **settings)

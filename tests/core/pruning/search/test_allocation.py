@@ -104,9 +104,7 @@ def test_a_shift_keeps_the_size_of_the_cut() -> None:
     assert len(blocks_of(3, 10)) == 3
 
 
-def test_the_best_plan_is_of_the_same_size_and_loses_what_is_said(
-    workspace, llama, recording
-) -> None:
+def test_the_best_plan_is_of_the_same_size_and_loses_what_is_said(workspace, llama, recording):
     told = []
     found = search(
         workspace, llama, WINDOWS, order=order(recording, n_rounds=2), on_partial=told.append
