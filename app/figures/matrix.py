@@ -154,7 +154,7 @@ def _ticks(arrangement: Arrangement) -> dict[str, Any]:
 def pair_table(
     values: NDArray[np.floating], names: Sequence[str], measure: Measure
 ) -> pd.DataFrame:
-    """Return one row a pair of networks, the strongest first."""
+    """Return one row per pair of networks, the strongest first."""
     first, second = np.triu_indices(len(values), 1)
     order = np.argsort(-np.abs(values[first, second]), kind="stable")
     first, second = first[order], second[order]

@@ -74,7 +74,7 @@ class AtlasFacts:
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """One row a network: the atlas's own numbers and what was measured of trust in them."""
+        """One row per network: the atlas's own numbers and what was measured of trust in them."""
         table = self.atlas.table()
         table["units"] = self.atlas.membership(z=self._z).sum(axis=1)
         if assess.assessment_ids(self._workspace, self.atlas.id):

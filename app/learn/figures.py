@@ -233,7 +233,7 @@ def loss_bars(
     says: str,
     palette: Palette,
 ) -> Picture:
-    """Draw the change of loss by kind of text, one colour a condition.
+    """Draw the change of loss by kind of text, one colour per condition.
 
     Parameters
     ----------

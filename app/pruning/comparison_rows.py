@@ -1,4 +1,4 @@
-"""Numbers of a comparison: one mark a model and domain, one table row a model. Pure."""
+"""Numbers of a comparison: one mark per model and domain, one table row a model. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -100,7 +100,7 @@ def _pool_seeds(
 
 
 def comparison_table(shared: Alike, *, plan: str = PLAN) -> pd.DataFrame:
-    """Return one row a model: perplexity, and paired differences to dense and to a plan.
+    """Return one row per model: perplexity, and paired differences to dense and to a plan.
 
     What has not read the same windows has differences alone, over the windows that both have.
     """

@@ -142,7 +142,7 @@ def runs(
     names: Mapping[str, str],
     given_up: Mapping[str, Sequence[str]],
 ) -> pd.DataFrame:
-    """Return one row a plan, indexed by its id: the columns of `COLUMNS`, and one each domain.
+    """Return one row per plan, indexed by its id: the columns of `COLUMNS`, and one each domain.
 
     Parameters
     ----------

@@ -69,7 +69,7 @@ def layer_lines(
     Parameters
     ----------
     frame : DataFrame
-        One row a layer, with a column ``layer``.
+        One row per layer, with a column ``layer``.
     columns : dict
         Column → its name for people, most important first.
     """

@@ -33,7 +33,7 @@ def shares(table: pd.DataFrame, *, palette: Palette, x_title: str, alternative: 
     Parameters
     ----------
     table : DataFrame
-        Per cent; a row a bar, from the top, a column a colour.
+        Per cent; a row per bar, from the top, a column per colour.
     """
     names, n = labels(table), len(table)
     step = 9.0 if n > 24 else 14.0
@@ -174,7 +174,7 @@ def dots(
     palette: Palette,
     title: str,
 ) -> Chart:
-    """Return values with their errors as a dot plot: rows in groups, a colour a name.
+    """Return values with their errors as a dot plot: rows in groups, a colour per name.
 
     Parameters
     ----------

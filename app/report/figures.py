@@ -83,7 +83,7 @@ def gallery(easel: Easel, _: int) -> Figure:
 
 
 def domains(easel: Easel, _: int) -> Figure:
-    """Draw how each network's energy divides over domains: one bar a network."""
+    """Draw how each network's energy divides over domains: one bar per network."""
     m, order = easel.m, easel.facts.by_domain
     share = 100 * m.atlas.domain_share()[order]
     html = drawn(

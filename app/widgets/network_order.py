@@ -94,7 +94,7 @@ def arrange(
     Parameters
     ----------
     table : DataFrame
-        One row a network, as `NetworkAtlas.table` makes it.
+        One row per network, as `NetworkAtlas.table` makes it.
     names, tags : sequence
         By network.
     order : str

@@ -168,7 +168,7 @@ def _pin_typed(layout: UnitLayout, side: Side) -> None:
 
 
 def table(atlas: NetworkAtlas, stay: tuple[int, ...], go: tuple[int, ...]) -> pd.DataFrame:
-    """Return one row a pinned unit: unit, layer, index, pinned, network, name, z."""
+    """Return one row per pinned unit: unit, layer, index, pinned, network, name, z."""
     units = np.array([*stay, *go], dtype=np.int64)
     layer, index = atlas.layout.locate(units)
     label, value = atlas.strongest

@@ -297,7 +297,7 @@ def group_networks(
 def group_table(
     atlas: NetworkAtlas, groups: Groups, similarity: NDArray[np.floating]
 ) -> pd.DataFrame:
-    """Return one row a group: its networks, how alike they are, and what they share.
+    """Return one row per group: its networks, how alike they are, and what they share.
 
     Columns: group, n_networks, networks (list), within and outside (mean similarity to one
     another and to all others; NaN where there is no pair), domain and domain_share (of the

@@ -30,7 +30,7 @@ MOST_THRESHOLD = 1000  # no unit is so far from the mean
 def networks_table(
     atlas: NetworkAtlas, names: Sequence[str], annotations: Annotations, *, z: float | None = None
 ) -> pd.DataFrame:
-    """Return one row a network: its name, its numbers, its tags and its note."""
+    """Return one row per network: its name, its numbers, its tags and its note."""
     table = atlas.table()
     table.insert(1, "name", list(names))
     table.insert(
@@ -64,7 +64,7 @@ def units_table(
 
 
 def time_courses_csv(atlas: NetworkAtlas, networks: Sequence[int]) -> Iterator[str]:
-    """Yield the lines of a table of time courses: one row a token, one column a network.
+    """Yield the lines of a table of time courses: one row per token, one column per network.
 
     A token is written as a JSON string: its quotes keep spaces, line ends and formulas as text.
     """

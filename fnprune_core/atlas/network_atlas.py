@@ -218,7 +218,7 @@ class NetworkAtlas:
         return sizes
 
     def parcel_table(self, *, z: float | None = None) -> pd.DataFrame:
-        """Return one row a network's parcel: network, units, share of all, peak and mean layer.
+        """Return one row per network's parcel: network, units, share of all, peak and mean layer.
 
         The peak is the network's own (`peaks`), whatever its parcel holds.
         """
@@ -431,7 +431,7 @@ class NetworkAtlas:
         return frequent.loc[order].head(n).reset_index(drop=True)
 
     def table(self) -> pd.DataFrame:
-        """Return one row a network: agreement of runs, variance, domain, peak layer, its units."""
+        """Return one row per network: agreement of runs, variance, domain, peak layer, units."""
         share = self.domain_share()
         d = self.decomposition
         return pd.DataFrame(

@@ -77,7 +77,7 @@ def _cell_text(value: Any) -> str:
 
 @contextmanager
 def progress_bars(*, shown: bool) -> Iterator[Progress]:
-    """Yield a progress callback that draws one bar a stage on standard error, if a terminal."""
+    """Yield a progress callback that draws one bar per stage on standard error, if a terminal."""
     console = Console(stderr=True)
     if not shown or not console.is_terminal:
         yield ignore

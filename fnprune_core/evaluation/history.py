@@ -186,7 +186,7 @@ def delete_plan(workspace: Workspace, plan_id: str) -> None:
 
 
 def differing_settings(records: Sequence[PlanRecord]) -> pd.DataFrame:
-    """Return the settings in which plans differ: one row a setting, one column a plan id."""
+    """Return the settings in which plans differ: one row per setting, one column per plan id."""
     all_settings = [dict(_setting_texts(record)) for record in records]
     names = list(dict.fromkeys(name for settings in all_settings for name in settings))
     differing = [
@@ -221,7 +221,7 @@ def _shortened(values: Sequence[Any], most: int = 6) -> str:
 
 
 def overlap(a: PruningPlan, b: PruningPlan) -> pd.DataFrame:
-    """Return how far two plans remove the same units: one row a layer, and one of all.
+    """Return how far two plans remove the same units: one row per layer, and one of all.
 
     Returns
     -------

@@ -148,7 +148,7 @@ class Speed:
         return float(n_tokens / median(self.models[label].seconds(what)))
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return one row a model, for tables and JSON."""
+        """Return one row per model, for tables and JSON."""
         rows = []
         for label, model_speed in self.models.items():
             row: dict[str, Any] = {"model": label}

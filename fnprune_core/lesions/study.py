@@ -246,7 +246,7 @@ class LesionStudy:
         return effects.reshaped(shape)
 
     def table(self) -> pd.DataFrame:
-        """Return one row a lesion and column, with all its figures.
+        """Return one row per lesion and column, with all its figures.
 
         Columns: networks, strength, units, column, healthy (nats per token), change and
         change_error, random (mean change of the random lesions), random_sd, excess, text_error,

@@ -53,7 +53,7 @@ class LocalizerResult:
     blocks : tuple of Block
         In the order in which they were read.
     tokens : DataFrame
-        One row a token: block, item, position, token_id, text, is_dummy, log_probability,
+        One row per token: block, item, position, token_id, text, is_dummy, log_probability,
         log frequency.
     strengths : ndarray (K, n_tokens)
         Time courses of the networks, in multiples of usual strengths.
@@ -117,7 +117,7 @@ class LocalizerResult:
         return np.lexsort((-np.abs(contrast.effect), contrast.q >= LEVEL))
 
     def network_table(self) -> pd.DataFrame:
-        """Return one row a network, in the order of `order`."""
+        """Return one row per network, in the order of `order`."""
         contrast = self.networks
         low, high = contrast.interval()
         table = pd.DataFrame(
@@ -176,7 +176,7 @@ class LocalizerResult:
         )
 
     def block_table(self, network: int) -> pd.DataFrame:
-        """Return one row a block, in reading order: condition, template, effect, decoding."""
+        """Return one row per block, in reading order: condition, template, effect, decoding."""
         return pd.DataFrame(
             {
                 "block": np.arange(len(self.blocks)),
@@ -242,7 +242,7 @@ class LocalizerResult:
         )
 
     def design(self) -> pd.DataFrame:
-        """Return the design matrix of the first level: one row a token that counts."""
+        """Return the design matrix of the first level: one row per token that counts."""
         usable = self.tokens[~self.tokens["is_dummy"]]
         covariates = {name: usable[name].to_numpy() for name in COVARIATES}
         return design_matrix(usable["block"].to_numpy(), covariates)

@@ -201,7 +201,7 @@ def _read_blocks(
 def token_frame(
     atlas: NetworkAtlas, language_model: LanguageModel, presentation: Presentation
 ) -> pd.DataFrame:
-    """Return one row a token: its block and item, and the covariates of the model."""
+    """Return one row per token: its block and item, and the covariates of the model."""
     windows = presentation.windows
     not_yet_read = np.full(windows.n_tokens, np.nan, dtype=np.float32)
     table = token_table(windows, language_model.tokenizer, not_yet_read)

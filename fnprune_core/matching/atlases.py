@@ -82,7 +82,7 @@ class Match:
         }
 
     def table(self) -> pd.DataFrame:
-        """Return one row a pair: network, partner, r, and the best other candidate's |r|."""
+        """Return one row per pair: network, partner, r, and the best other candidate's |r|."""
         others = np.abs(self.similarity[self.pairs[:, 0]])
         others[np.arange(len(self.pairs)), self.pairs[:, 1]] = 0.0
         return pd.DataFrame(

@@ -81,7 +81,7 @@ class AttentionLayout:
         return [(each.module, each.attribute, per_group[each.counts]) for each in modules.counts]
 
     def sum_by_group(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return sums over each group's dimensions, given one value a dimension of all layers."""
+        """Return sums over each group's dimensions, given one value per dimension of all layers."""
         return np.asarray(values.reshape(-1, self.group_size).sum(axis=1))
 
 

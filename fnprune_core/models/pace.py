@@ -53,7 +53,7 @@ class Pace:
         self.note(work, n_tokens, time.perf_counter() - start)
 
     def measured(self, work: Work) -> float | None:
-        """Return the seconds a token that work took; None where none was done yet."""
+        """Return the seconds per token that work took; None where none was done yet."""
         with self._lock:
             latest = tuple(self._measured.get(work, ()))
         if not latest:
@@ -61,7 +61,7 @@ class Pace:
         return sum(seconds for _, seconds in latest) / sum(n_tokens for n_tokens, _ in latest)
 
     def expected(self, work: Work) -> float | None:
-        """Return the seconds a token that work will take; None before the model did anything.
+        """Return the seconds per token that work will take; None before the model did anything.
 
         As measured of such work, else of the latest other work by the usual ratio of the two.
         """

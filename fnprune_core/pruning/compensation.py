@@ -124,7 +124,7 @@ def least_squares_refit(
     """Return refitted kept columns: min Σ_t w_t ‖W x − V x_kept − b‖² + λ Σ_j G_jj ‖ΔW_j‖².
 
     The ridge, λ = `RIDGE`, pulls towards the old columns, each scaled by its own energy. So much
-    of it generalises best from ten or twenty tokens a unit, as long as sink units stay; an expert
+    of it generalises best from ten or twenty tokens per unit, as long as sink units stay; an expert
     that saw fewer gets more of it (`ridge_for`).
     """
     gram, mean = statistics.gram, statistics.gram_mean
@@ -305,7 +305,7 @@ def compensate(
 
 
 def ridge_for(recording: Recording, layer: int, units: slice) -> float:
-    """Return the ridge for one expert: `RIDGE`, and more if it saw under ten tokens a unit."""
+    """Return the ridge for one expert: `RIDGE`, and more if it saw under ten tokens per unit."""
     share = recording.expert_shares(layer)
     if share is None:
         return RIDGE

@@ -18,7 +18,7 @@ _AT_ONCE = 16  # networks, whose scores of all units are in memory
 
 
 def network_costs(preview: Preview, settings: PlanSettings) -> pd.DataFrame:
-    """Return what dropping each network would change, one row a network.
+    """Return what dropping each network would change, one row per network.
 
     Each is compared with the others left as they are: with it, and without. For one that is
     dropped already, that is what dropping it did.
@@ -104,7 +104,7 @@ class _Costs:
     def _toggled_scores(self, preserved: set[int]) -> Iterator[tuple[list[int], Scores]]:
         """Yield networks of which any would be preserved after they change sides, and scores.
 
-        (n, n_units), one row a network; a few networks at a time, which bounds the memory.
+        (n, n_units), one row per network; a few networks at a time, which bounds the memory.
         """
         networks = [k for k in range(self.n) if preserved ^ {k}]
         if self.score.toggled is not None:

@@ -140,11 +140,11 @@ class Sweep:
         return len(self.points) == self.n_points
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return one row a plan: what goes, perplexity, and nats per token above dense."""
+        """Return one row per plan: what goes, perplexity, and nats per token above dense."""
         return [_point_row(point, self.dense) for point in self.points]
 
     def table(self) -> pd.DataFrame:
-        """Return one row a score and ratio, random seeds brought together (`pooled`)."""
+        """Return one row per score and ratio, random seeds brought together (`pooled`)."""
         return pooled(self.rows())
 
 

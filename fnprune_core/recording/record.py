@@ -226,7 +226,7 @@ def token_table(
     tokenizer: "PreTrainedTokenizerBase",
     log_probabilities: NDArray[np.float32],
 ) -> pd.DataFrame:
-    """Return one row a token: its place, its text and how probable it was."""
+    """Return one row per token: its place, its text and how probable it was."""
     unique, inverse = np.unique(windows.token_ids, return_inverse=True)
     pieces = np.array([str(tokenizer.decode([int(i)])) for i in unique], dtype=object)[inverse]
     _complete_characters(pieces, windows, tokenizer)

@@ -128,7 +128,7 @@ class Recording(SessionMoments):
     is_dummy, mean, std, dummy_max : ndarray
         As `SessionMoments` has them.
     tokens : DataFrame
-        One row a token: session, position, token_id, text, document, domain, is_dummy,
+        One row per token: session, position, token_id, text, document, domain, is_dummy,
         log_probability (natural logarithm; missing for the first token of a session).
     summary : Summary or None
         What is kept in place of the signals, if these are not.
@@ -340,7 +340,7 @@ class Recording(SessionMoments):
         return pd.DataFrame(rows, columns=["layer", "expert", "units", "share"])
 
     def layer_statistics(self) -> pd.DataFrame:
-        """Return one row a layer: units, alive, mean |mean|, median and maximum deviation."""
+        """Return one row per layer: units, alive, mean |mean|, median and maximum deviation."""
         alive = self.layout.split(self.alive)
         std = self.layout.split(self.std)
         mean = self.layout.split(self.mean)

@@ -195,7 +195,7 @@ def why_no_halves(recording: Recording, atlas: NetworkAtlas) -> str:
 
 
 def trust_table(atlas: NetworkAtlas, assessment: Assessment) -> pd.DataFrame:
-    """Return one row a network: variance, kurtosis of its map, and the measures of it."""
+    """Return one row per network: variance, kurtosis of its map, and the measures of it."""
     d = atlas.decomposition
     facts = pd.DataFrame(
         {

@@ -169,7 +169,7 @@ class SizeCurve(ArrayResult):
     n_converged: int
 
     def table(self) -> pd.DataFrame:
-        """Return means over splits, one row a size that was measured at least once.
+        """Return means over splits, one row per size that was measured at least once.
 
         The yield is n² / K, with n the reproduced networks (`HIGH`): their number times their
         share. Their number alone grows with K, and their share alone falls.
@@ -285,7 +285,7 @@ class Assessment:
         return all(getattr(self, field.name) is None for field in fields(self))
 
     def columns(self) -> pd.DataFrame:
-        """Return one row a network: again_seeds, again_bootstrap, reproducibility, and their parts.
+        """Return one row per network: again_seeds, again_bootstrap, reproducibility, their parts.
 
         Columns of parts that were not measured are missing.
         """

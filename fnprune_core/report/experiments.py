@@ -121,7 +121,7 @@ def _control_sentences(
 
 
 def localizer_table(material: Material, results: list[LocalizerResult]) -> pd.DataFrame:
-    """Return one row a localizer: its contrast, what responds, its decoding accuracy."""
+    """Return one row per localizer: its contrast, what responds, its decoding accuracy."""
     return pd.DataFrame(
         [
             {

@@ -244,7 +244,7 @@ class Material:
 
     @cached_property
     def domains(self) -> pd.DataFrame:
-        """One row a domain of the recording: domain, sessions, tokens, documents."""
+        """One row per domain of the recording: domain, sessions, tokens, documents."""
         tokens = self.atlas.tokens
         grouped = tokens.assign(document=document_codes(tokens)).groupby("domain", observed=True)
         return pd.DataFrame(

@@ -211,7 +211,7 @@ def decoding_lacks(material: Material) -> list[Missing]:
 
 
 def domain_table(material: Material) -> pd.DataFrame:
-    """Return one row a network: its energy by domain, the test, and trivial things it follows."""
+    """Return one row per network: its energy by domain, the test, and trivial things it follows."""
     share = material.atlas.domain_share()
     table = pd.DataFrame({"network": np.arange(material.atlas.n_networks), "name": material.names})
     for number, name in enumerate(material.atlas.domain_names):

@@ -121,7 +121,7 @@ def label(plan: PlanRecord) -> str:
 
 
 def plan_table(material: Material) -> pd.DataFrame:
-    """Return one row a plan: its label, all its settings, and what goes."""
+    """Return one row per plan: its label, all its settings, and what goes."""
     rows = []
     for plan in material.plans:
         settings = {
@@ -148,7 +148,7 @@ def plan_table(material: Material) -> pd.DataFrame:
 
 
 def expectations(material: Material) -> pd.DataFrame:
-    """Return one row a plan: what to expect of it, in words, and what it wrote."""
+    """Return one row per plan: what to expect of it, in words, and what it wrote."""
     rows = []
     for plan in material.plans:
         found = expected_of(material.workspace, plan.id)
@@ -167,7 +167,7 @@ def expectations(material: Material) -> pd.DataFrame:
 
 
 def kept_units(material: Material) -> pd.DataFrame:
-    """Return one row a layer: its units, and how many of them stay in each plan."""
+    """Return one row per layer: its units, and how many of them stay in each plan."""
     frame = pd.DataFrame(
         {
             "layer": range(material.atlas.layout.n_layers),
@@ -214,7 +214,7 @@ def interval_text(paired: PairedDifference) -> str:
 
 
 def perplexity_table(material: Material, text: str) -> pd.DataFrame:
-    """Return one row a model: perplexity, the paired difference to dense, and their errors."""
+    """Return one row per model: perplexity, the paired difference to dense, and their errors."""
     results = measurements(material, text)
     dense = results[DENSE][1] if DENSE in results else None
     rows = []
@@ -240,7 +240,7 @@ def perplexity_table(material: Material, text: str) -> pd.DataFrame:
 
 
 def domain_perplexities(material: Material, text: str) -> pd.DataFrame:
-    """Return one row a model and domain, as `perplexity_table`; empty without domains."""
+    """Return one row per model and domain, as `perplexity_table`; empty without domains."""
     results = measurements(material, text)
     dense = results[DENSE][1] if DENSE in results else None
     rows = []
@@ -265,7 +265,7 @@ def domain_perplexities(material: Material, text: str) -> pd.DataFrame:
 
 
 def verdicts(material: Material, text: str) -> pd.DataFrame:
-    """Return two rows a plan that gives domains up: the texts to keep, and those given up.
+    """Return two rows per plan that gives domains up: the texts to keep, and those given up.
 
     Rivals are the other plans that differ from it in the score alone.
     """
@@ -304,7 +304,7 @@ def verdicts(material: Material, text: str) -> pd.DataFrame:
 
 
 def window_losses(material: Material, text: str) -> pd.DataFrame:
-    """Return one row a model and window: its loss, from which every error is computed."""
+    """Return one row per model and window: its loss, from which every error is computed."""
     frames = []
     for name, (_, result) in measurements(material, text).items():
         names = result.domain_names

@@ -1,4 +1,4 @@
-"""References of the report: one entry a work, shown as a list and as BibTeX."""
+"""References of the report: one entry per work, shown as a list and as BibTeX."""
 
 import re
 from collections.abc import Iterable, Mapping

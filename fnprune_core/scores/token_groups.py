@@ -105,7 +105,7 @@ class TokenGroups:
         Parameters
         ----------
         weights : ndarray (n, n_tokens)
-            Non-negative, one row a question. Within a group their mean is taken.
+            Non-negative, one row per question. Within a group their mean is taken.
         """
         total = weights.sum(axis=1, dtype=np.float64)
         if not (total > 0).all():

@@ -54,7 +54,7 @@ def session_values(atlas_id: str, by: str, session: int) -> NDArray[np.float32]:
 
 
 def session_facts(atlas_id: str) -> pd.DataFrame:
-    """Return one row a session: session, domain, document, tokens; sorted by domain."""
+    """Return one row per session: session, domain, document, tokens; sorted by domain."""
     table = resources.atlas(atlas_id).tokens
     grouped = table.groupby("session", observed=True)
     frame = grouped.first()[["domain", "document"]].astype(str)

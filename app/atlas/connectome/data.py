@@ -77,7 +77,7 @@ def _groups(id: str, measure: str, z: float | None, n_groups: int) -> Groups:
 
 @cached(max_entries=16)
 def group_table(id: str, measure: str, z: float | None, n_groups: int) -> pd.DataFrame:
-    """Return one row a group of networks: its members and what they share."""
+    """Return one row per group of networks: its members and what they share."""
     partition = groups(id, measure, z, n_groups)
     return connectome.group_table(resources.atlas(id), partition, values(id, measure, z))
 

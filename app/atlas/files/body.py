@@ -67,7 +67,7 @@ def in_words(atlas: NetworkAtlas, values: NDArray[np.float32], level: float, *, 
 
 
 def marked_table(atlas: NetworkAtlas, values: NDArray[np.float32], level: float) -> pd.DataFrame:
-    """Return one row a layer: the units that an image marks there."""
+    """Return one row per layer: the units that an image marks there."""
     is_marked = np.abs(values) > level
     per_layer = [int(in_layer.sum()) for in_layer in atlas.layout.split(is_marked)]
     return pd.DataFrame({"layer": np.arange(len(per_layer)), "units marked": per_layer})

@@ -92,7 +92,7 @@ def take_pick(atlas: NetworkAtlas, network: int, pick: Pick) -> None:
 
 
 def by_layer(atlas: NetworkAtlas, network: int, *, z: float, pole: int) -> pd.DataFrame:
-    """Return one row a layer: units beyond the threshold, and the largest z of each sign."""
+    """Return one row per layer: units beyond the threshold, and the largest z of each sign."""
     values = atlas.layer_map(network)
     is_beyond = np.nan_to_num(pole * values if pole else np.abs(values)) > z
     counted = {1: f"units with z > {z:g}", -1: f"units with z < −{z:g}"}

@@ -20,7 +20,7 @@ def look(id: str, mode: Mode, *, only: int | None = None) -> Look:
 
 @cached(max_entries=8)
 def parcel_table(id: str, z: float | None) -> pd.DataFrame:
-    """Return one row a network, with its units by layer as a list."""
+    """Return one row per network, with its units by layer as a list."""
     atlas = resources.atlas(id)
     table = atlas.parcel_table(z=z)
     return table.assign(by_layer=[row.tolist() for row in atlas.parcel_sizes(z=z)])

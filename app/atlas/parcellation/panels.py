@@ -140,7 +140,7 @@ def in_words(atlas: NetworkAtlas, look: Look, z: float | None) -> str:
 
 
 def sizes(atlas: NetworkAtlas, look: Look, z: float | None) -> pd.DataFrame:
-    """Return one row a network: its name, its units, and their share of all."""
+    """Return one row per network: its name, its units, and their share of all."""
     units = cache.parcel_table(atlas.id, z)["units"].to_numpy()
     return pd.DataFrame(
         {

@@ -25,7 +25,7 @@ def why_no_halves(id: str) -> str:
 
 
 def table(id: str, assessment: Assessment) -> pd.DataFrame:
-    """Return one row a network: name, variance, kurtosis, and what was measured so far."""
+    """Return one row per network: name, variance, kurtosis, and what was measured so far."""
     network_table = trust.network_table(id)
     columns = ["network", "variance_alone", "variance_left_out"]
     facts = network_table[columns].assign(kurtosis=kurtosis(id))

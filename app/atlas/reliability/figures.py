@@ -42,7 +42,7 @@ def trust_scatter(
     Parameters
     ----------
     table : DataFrame
-        One row a network: network, variance_alone, the figure's column, name.
+        One row per network: network, variance_alone, the figure's column, name.
     limits : mapping
         Name of a null → its 95th percentile of the figure.
     """

@@ -147,7 +147,7 @@ def alternative(scene: LiveScene) -> str:
 
 
 def table_of(scene: LiveScene) -> pd.DataFrame:
-    """Return one row a token: its text, surprise, and the three strongest networks."""
+    """Return one row per token: its text, surprise, and the three strongest networks."""
     run = scene.healthy
     shares, relative, strongest = run.shares(), run.relative(), run.strongest(3)
     columns: dict[str, Any] = {

@@ -62,7 +62,7 @@ def _describe(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def speed_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Return one row a model, in units for people."""
+    """Return one row per model, in units for people."""
     return pd.DataFrame(
         {
             "model": [row["model"] for row in rows],

@@ -81,7 +81,7 @@ def _draw_cost_of_fit(plan: str) -> None:
 
 
 def _perplexities(plan: str) -> list[dict[str, Any]]:
-    """Return one row a text, newest first."""
+    """Return one row per text, newest first."""
     rows: dict[str, dict[str, Any]] = {}
     results: dict[str, dict[str, Any]] = {}
     for label, id in rivals.evaluations_of(resources.workspace(), plan).items():

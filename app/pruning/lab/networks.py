@@ -36,7 +36,7 @@ def show(atlas: NetworkAtlas, losses: pd.DataFrame | None = None) -> None:
     Parameters
     ----------
     losses : DataFrame, optional
-        One row a network: the share of its units and of its energy that would go.
+        One row per network: the share of its units and of its energy that would go.
     """
     st.fragment(_draw)(atlas.id, view_state.view().dropped, losses)
 

@@ -42,7 +42,7 @@ class Known:
     Parameters
     ----------
     table : DataFrame
-        One row a network: its number, variance alone, and what is known of its trust.
+        One row per network: its number, variance alone, and what is known of its trust.
     domain_share : ndarray (K, D)
         How each network's energy per token divides over domains; rows sum to 1.
     domain_names : tuple of str

@@ -141,7 +141,7 @@ def pole_sentence(id: str, network: int, pole: int, z: float | None) -> str:
 
 @cached(max_entries=8, made_of=trust.assessment_key)
 def statistics(id: str) -> pd.DataFrame:
-    """Return one row a network: all statistics that a picture can set against one another."""
+    """Return one row per network: all statistics that a picture can set against one another."""
     return trust.network_table(id).join(network_statistics(resources.atlas(id)))
 
 

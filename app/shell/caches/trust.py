@@ -23,7 +23,7 @@ def assessment_key(id: str) -> tuple[tuple[str, str], ...]:
 
 @cached(max_entries=8, made_of=assessment_key)
 def network_table(id: str) -> pd.DataFrame:
-    """Return one row a network, with what was measured of how far it can be trusted."""
+    """Return one row per network, with what was measured of how far it can be trusted."""
     table = resources.atlas(id).table()
     return table.join(assessment(id).columns()) if assessment_key(id) else table
 

@@ -77,7 +77,7 @@ def volume_image(
 def small_image(
     grid: VoxelGrid, values: NDArray[np.floating], *, threshold: float, note: str = ""
 ) -> Any:
-    """Return a map (n_units,) as an image of a byte a voxel, for files that hold many.
+    """Return a map (n_units,) as an image of a byte per voxel, for files that hold many.
 
     In steps of 0.1, or of a 127th of the largest magnitude where that is more. Below a threshold,
     where only smoothing looks, in steps of 0.5. Compressed, it takes half of what 16 bits take.

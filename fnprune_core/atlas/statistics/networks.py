@@ -8,7 +8,7 @@ from fnprune_core.atlas.network_atlas import NetworkAtlas
 
 
 def network_statistics(atlas: NetworkAtlas) -> pd.DataFrame:
-    """Return one row a network, beside what `NetworkAtlas.table` says of it.
+    """Return one row per network, beside what `NetworkAtlas.table` says of it.
 
     ``share_of_energy``: of the energy of all time courses. ``specificity``: one less the entropy
     of its energy over domains as a share of the largest possible; 0 where it is as strong in all,

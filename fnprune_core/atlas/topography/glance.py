@@ -32,7 +32,7 @@ def networks_at_a_glance(
     Parameters
     ----------
     table : DataFrame
-        One row a network: ``variance_alone``, ``run_agreement`` and, where it was measured,
+        One row per network: ``variance_alone``, ``run_agreement`` and, where it was measured,
         ``reproducibility``.
     unlike : callable
         Gets networks, and returns other distances between them, as of their colours: each counts

@@ -25,7 +25,7 @@ def network_scatter(
     Parameters
     ----------
     table : DataFrame
-        One row a network: ``network``, ``name`` and the two statistics.
+        One row per network: ``network``, ``name`` and the two statistics.
     axes : tuple of (column, title)
         Of x and y.
     colours : sequence of str

@@ -185,7 +185,7 @@ def describe(sheets: Sheets) -> str:
 
 
 def network_table(sheets: Sheets) -> pd.DataFrame:
-    """Return one row a network, −1 for none: its units, and how many of them would go."""
+    """Return one row per network, −1 for none: its units, and how many of them would go."""
     n = int(sheets.network.max(initial=-1)) + 2
     size = np.bincount(sheets.network + 1, minlength=n)
     n_removed = np.bincount(sheets.network[~sheets.keep] + 1, minlength=n)
@@ -207,7 +207,7 @@ def cost_bars(
     Parameters
     ----------
     costs : DataFrame
-        One row a network, as `network_costs` makes it.
+        One row per network, as `network_costs` makes it.
     column : str
         A share, drawn in per cent.
     says : str
