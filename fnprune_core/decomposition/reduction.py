@@ -36,7 +36,7 @@ def time_courses(
 ) -> TimeCourses:
     """Return the least squares of each token's signals on [1, maps], by block."""
     index = [torch.from_numpy(block).to(device) for block in blocks]
-    solvers = [solver.to(device) for solver in of_each(_solver, maps, device=device)]
+    solvers = [solver.to(device) for solver in of_each(solver, maps, device=device)]
     courses: list[list[Tensor]] = [[] for _ in blocks]
     cross = [
         torch.zeros(len(u), len(m), dtype=torch.float32, device=device)
@@ -93,7 +93,7 @@ def time_courses_of_summary(summary: Summary, maps: NDArray[np.float32]) -> Time
     squares: what the signals were beyond the components changes no strength.
     """
     n_units = maps.shape[1]
-    wanted = np.column_stack([np.full(n_units, 1 / n_units), _solver(maps).numpy()[:, 1:]])
+    wanted = np.column_stack([np.full(n_units, 1 / n_units), solver(maps).numpy()[:, 1:]])
     basis = summary.basis.astype(np.float64)
     with one_thread():
         mixture = np.linalg.solve(basis @ basis.T, basis @ wanted)
@@ -111,7 +111,7 @@ def time_courses_of_summary(summary: Summary, maps: NDArray[np.float32]) -> Time
     )
 
 
-def _solver(maps: NDArray[np.float32]) -> Tensor:
+def solver(maps: NDArray[np.float32]) -> Tensor:
     """Return the matrix (units, 1 + K) that takes signals to their least squares on [1, maps]."""
     design = np.vstack([np.ones(maps.shape[1]), maps.astype(np.float64)])
     with one_thread():

@@ -22,6 +22,9 @@ from fnprune_core.models.projections import outputs_by_inputs
 from fnprune_core.progress import NEVER, CancelToken, Progress, ignore, steps
 from fnprune_core.texts.windows import Windows
 
+#: From logits, ids, inputs of the output projections by layer, and the window's number.
+Loss = Callable[[Tensor, Tensor, Sequence[Tensor], int], Tensor]
+
 
 def weight_sensitivity(
     language_model: LanguageModel,
@@ -165,19 +168,49 @@ def fisher_information(
     one window; no gradient of a parameter is computed or kept.
     """
     refuse_experts(language_model.architecture, "A score by gradients of units")
-    projections = output_projections(language_model.model, language_model.architecture)
     generator = torch.Generator().manual_seed(seed)
 
-    def drawn_loss(logits: Tensor, ids: Tensor) -> Tensor:
+    def drawn_loss(logits: Tensor, ids: Tensor, inputs: Sequence[Tensor], index: int) -> Tensor:
         rows = logits[0].float()
         chances = rows.detach().softmax(dim=-1).cpu()
         # NaN cannot be drawn from: the gradients, which are NaN too, tell of it.
         labels = torch.multinomial(chances.nan_to_num(nan=1.0), 1, generator=generator)[:, 0]
         return functional.cross_entropy(rows, labels.to(rows.device), reduction="sum")
 
+    return mean_squared_effects(
+        language_model,
+        output_projections(language_model.model, language_model.architecture),
+        windows,
+        weights=weights,
+        loss=drawn_loss,
+        progress=progress,
+        cancel=cancel,
+    )
+
+
+def mean_squared_effects(
+    language_model: LanguageModel,
+    projections: Sequence[nn.Module],
+    windows: Windows,
+    *,
+    weights: NDArray[np.float64],
+    loss: Loss,
+    progress: Progress = ignore,
+    cancel: CancelToken = NEVER,
+) -> NDArray[np.float64]:
+    """Return the mean over weighted tokens of (x ∂L/∂x)², window by window: (n_units,).
+
+    Parameters
+    ----------
+    weights : ndarray (n_tokens,)
+        How much each token counts.
+    loss : callable
+        From a window's logits, ids, inputs of the output projections (1, tokens, width) by layer,
+        and number to a scalar.
+    """
     total = np.zeros(language_model.layout.n_units)
     for index, window in _windows_with_loss(windows, progress, cancel):
-        effects = _effects(language_model, projections, window, loss=drawn_loss)
+        effects = _effects(language_model, projections, window, index=index, loss=loss)
         _check_finite(bool(effects.isfinite().all()), index)
         counts = weights[windows.starts[index] : windows.starts[index + 1]]
         total += counts @ effects.square().numpy()
@@ -226,7 +259,8 @@ def _effects(
     projections: Sequence[nn.Module],
     window: NDArray[np.integer],
     *,
-    loss: Callable[[Tensor, Tensor], Tensor] = _loss,
+    index: int = 0,
+    loss: Loss | None = None,
 ) -> Tensor:
     """Return x · ∂L/∂x of one window: (tokens, columns), float64 on the CPU."""
     layer_inputs: list[Tensor] = [torch.empty(0, dtype=torch.float32)] * len(projections)
@@ -244,7 +278,8 @@ def _effects(
     ):
         ids = _ids(language_model, window)
         logits = language_model.model(ids, use_cache=False).logits
-        gradients = torch.autograd.grad(loss(logits, ids), layer_inputs)
+        wanted = loss(logits, ids, layer_inputs, index) if loss else _loss(logits, ids)
+        gradients = torch.autograd.grad(wanted, layer_inputs)
     layer_effects = [
         (x.detach().double().cpu() * gradient.double().cpu()).reshape(len(window), -1)
         for x, gradient in zip(layer_inputs, gradients, strict=True)

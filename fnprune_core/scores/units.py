@@ -9,8 +9,9 @@ NAME-published, with the allocation and the compensation that its authors give i
 the plan asks for.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ from fnprune_core.scores.heads import (
     group_wanda,
 )
 from fnprune_core.scores.inputs import ScoreInputs
+from fnprune_core.scores.network_drive import network_drive
 from fnprune_core.scores.score import Score, Scores
 from fnprune_core.scores.seed_paper import strongest_part
 from fnprune_core.scores.token_weights import CONTEXT, SHARPNESS, ByEnergy, ByPassage
@@ -109,6 +111,18 @@ def fisher(inputs: ScoreInputs, weights: NDArray[np.float64]) -> Scores:
         progress=recorded.progress,
         cancel=recorded.cancel,
     )
+
+
+def drive(inputs: ScoreInputs, weights: NDArray[np.float64], *, kind: str = "networks") -> Scores:
+    """Return how strongly each unit drives the time courses of preserved networks."""
+    return network_drive(inputs.recorded(), weights, kind=kind)
+
+
+def drive_of_energy(
+    inputs: ScoreInputs, weights: NDArray[np.float64], *, kind: str = "networks"
+) -> Scores:
+    """Return FLAP's score times the drive of the networks."""
+    return fluctuation(inputs, weights) * drive(inputs, weights, kind=kind)
 
 
 def brain_surgeon(inputs: ScoreInputs, weights: NDArray[np.float64]) -> Scores:
@@ -235,6 +249,36 @@ _FISHER = Score(
     source="arXiv 1905.12558 (the information), a unit's gate in place of weights",
     needs_model="it needs gradients of the loss, a pass over the text by the model",
 )
+_DRIVE = Score(
+    formula=drive,
+    label="Network drive",
+    says="Σ over preserved networks and tokens of the squared slope of their time courses along a "
+    "gate on the unit",
+    source="this project",
+    counts_first_tokens=False,
+    uses_networks=True,
+    is_rival=False,
+    needs_model="it needs gradients of time courses, a pass over the text by the model",
+)
+_DRIVE_OF_ENERGY = replace(
+    _DRIVE,
+    formula=drive_of_energy,
+    label="FLAP × network drive",
+    says=f"‖W[:, j]‖² · var x_j, times {_DRIVE.says}",
+)
+
+
+def _of_directions(score: Score, formula: Callable[..., Scores], kind: str) -> Score:
+    """Return a score's control: as many random directions in the place of networks."""
+    return replace(
+        score,
+        formula=partial(formula, kind=kind),
+        label=f"{score.label}, {kind} directions",
+        says=score.says.replace("preserved networks", f"as many {kind} random directions"),
+        source="chance",
+    )
+
+
 _SURGEON = Score(
     formula=brain_surgeon,
     label="Brain surgeon",
@@ -301,6 +345,12 @@ SCORES: dict[str, Score] = {
         how="the first and last layers spared, no compensation (LLM-Pruner before its training)",
     ),
     "fisher": _FISHER,
+    "network-drive": _DRIVE,
+    "network-drive-permuted": _of_directions(_DRIVE, drive, "permuted"),
+    "network-drive-rotated": _of_directions(_DRIVE, drive, "rotated"),
+    "flap-drive": _DRIVE_OF_ENERGY,
+    "flap-drive-permuted": _of_directions(_DRIVE_OF_ENERGY, drive_of_energy, "permuted"),
+    "flap-drive-rotated": _of_directions(_DRIVE_OF_ENERGY, drive_of_energy, "rotated"),
     "surgeon": _SURGEON,
     "surgeon-published": _published(
         _SURGEON,

@@ -9,7 +9,10 @@ from fnprune_core.scores.units import SCORES
 SETTINGS = PlanSettings(preserved=(0, 2), ratio=0.3, allocation="uniform", sink_units=2)
 
 
-@pytest.mark.parametrize("score", [name for name, row in SCORES.items() if row.uses_networks])
+@pytest.mark.parametrize(
+    "score",
+    [name for name, row in SCORES.items() if row.uses_networks and not row.needs_model],
+)
 def test_costs_are_the_difference_between_two_previews(score, preview, atlas) -> None:
     settings = SETTINGS.with_(score=score, preserved=(0, 2, 3))
     costs = network_costs(preview, settings)
