@@ -80,6 +80,7 @@ def export(
         "ratio_before_rounding": asked.achieved_ratio,
         "share_of_parameters": pruning_plan.share_of_parameters,
         "kept_widths": list(pruning_plan.kept_widths),
+        "widths_fit": rounding.widths_sentence(pruning_plan),
         "bytes": folder_size(folder),
         "checked": True,
         "expect": [expected.title(), *expected.sentences()],

@@ -15,6 +15,20 @@ from fnprune_core.progress import NEVER, CancelToken, Progress, ignore
 from fnprune_core.pruning.planner import plan
 from fnprune_core.storage.workspace import Workspace
 
+#: Who wants widths that are a multiple, smallest first.
+MULTIPLES = {64: "tensor cores", 128: "GPTQ and AWQ in groups of 128", 256: "llama.cpp's K-quants"}
+
+
+def widths_sentence(pruning_plan: PruningPlan) -> str:
+    """Return which hardware and quantisers the widths of a plan's layers fit, and which not."""
+    fit: list[str] = []
+    unfit: list[str] = []
+    for multiple, who in MULTIPLES.items():
+        fits = all(width % multiple == 0 for width in pruning_plan.kept_widths)
+        (fit if fits else unfit).append(f"{who} ({multiple})")
+    fitting = f"Widths fit {', '.join(fit)}" if fit else "Widths are no multiples of 64"
+    return fitting + (f"; not {', '.join(unfit)}." if unfit else ".")
+
 
 def settings_for(settings: PlanSettings, *, form: str | None, layout: UnitLayout) -> PlanSettings:
     """Return a plan's settings as an export form takes them: alike layers and round widths."""

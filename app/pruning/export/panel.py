@@ -193,6 +193,8 @@ def export(plan: str, form: str, pruning_plan: PruningPlan, model: LanguageModel
     if fit.status == "again":
         plan_again(plan, form, fit)
         return
+    if form_named(form).is_smaller:
+        st.caption(rounding.widths_sentence(pruning_plan))
     with_refits = st.checkbox(
         f"With the refits that make the plan again ({size(forms.refit_bytes(plan, model))})",
         key="export-refits",

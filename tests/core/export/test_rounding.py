@@ -1,6 +1,9 @@
+from types import SimpleNamespace
+
 import pytest
 
 from fnprune_core.errors import PlanError, SettingsError
+from fnprune_core.export import rounding
 from fnprune_core.export.rounding import fit_of, plan_again, plan_for_form, roundings
 from fnprune_core.plans import decision_log
 from fnprune_core.plans.plan import PlanSettings, PruningPlan
@@ -101,3 +104,19 @@ def test_what_a_plan_becomes_is_told_beforehand_and_true(workspace, llama, made)
         assert plan.achieved_ratio == pytest.approx(choice.ratio)
         assert plan.share_of_parameters == pytest.approx(choice.share_of_parameters)
     assert [each.width for each in roundings(opened(workspace, id), 64)] == [48]
+
+
+@pytest.mark.parametrize(
+    ("widths", "fit", "unfit"),
+    [
+        ((512, 256), ("64", "128", "256"), ()),
+        ((512, 384), ("64", "128"), ("256",)),
+        ((512, 320), ("64",), ("128", "256")),
+        ((512, 300), (), ("64", "128", "256")),
+    ],
+)
+def test_a_plan_says_whom_the_widths_of_all_its_layers_fit(widths, fit, unfit):
+    told, _, refused = rounding.widths_sentence(SimpleNamespace(kept_widths=widths)).partition(";")
+    assert all(f"({multiple})" in told for multiple in fit)
+    assert all(f"({multiple})" in refused for multiple in unfit)
+    assert refused.count("(") == len(unfit)
